@@ -1,9 +1,33 @@
 //! The Beam model — sources, `ParDo`, `CombineFn` — and its lowering to timely dataflow.
+//!
+//! A pipeline reads one sharded [`Source`], applies [`DoFn`]s to its batches and aggregates in
+//! exactly two ways: [`PCollection::combine_globally`] (one state per shard, merged in shard order)
+//! and [`PCollection::combine_per_key`] (exact keyed states, hash-partitioned over the workers).
+//! The state of one combiner over one shard is the atom that is merged, sent and stored.
+//!
+//! **Invariant:** this crate knows no statistic, no schema and no file format.
+//! **Invariant:** what a run gives depends on its shards' contents alone, bit for bit: not on the
+//! number of threads or processes, the size of batches or the order in which inputs were named.
 
 mod batch;
+mod combine;
 mod error;
+mod keyed;
+mod pardo;
+mod pcollection;
+mod plan;
+mod receipt;
 mod source;
 
 pub use batch::{Batch, Rejected};
+pub use combine::{AnyCombineFn, CombineFn, Element, State};
 pub use error::{Error, ErrorKind, Result};
+pub use keyed::{
+    Group, KeyState, KeyTable, KeyedBlock, KeyedCombineFn, Run, RunReader, RunWriter, merge_runs,
+    read_varint, write_varint,
+};
+pub use pardo::{DoFn, Emit};
+pub use pcollection::{Combined, PCollection, Pipeline, Rows};
+pub use plan::{AnyDoFn, AnyKeyed, AnyTable, Node, Outputs, Plan};
+pub use receipt::{QUOTED, Receipt, ShardReceipt};
 pub use source::{Shard, Source};

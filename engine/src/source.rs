@@ -8,7 +8,7 @@ use crate::{Batch, Result};
 ///
 /// Shards depend on the data alone, never on the number of workers: the state of a combiner over
 /// one shard is the atom that is merged, sent and stored.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Shard {
     /// Absolute path of the file.
     pub path: String,

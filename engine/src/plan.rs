@@ -1,0 +1,223 @@
+//! The erased form of a pipeline: what runners interpret.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write;
+use std::sync::Arc;
+
+use crate::combine::{AnyCombineFn, Element};
+use crate::keyed::{Blocks, KeyTable, KeyedCombineFn, Run, RunReader, RunWriter, hash, merge_runs};
+use crate::{DoFn, Emit, Error, Receipt, Rejected, Result, Rows, Source};
+
+/// A pipeline, ready to run: a source and its nodes in the order they were added.
+#[derive(Clone)]
+pub struct Plan {
+    /// What is read.
+    pub source: Arc<dyn Source>,
+    /// Nodes; every input comes before its user.
+    pub nodes: Vec<Node>,
+}
+
+/// One step of a plan. `input: None` is the source.
+#[derive(Clone)]
+pub enum Node {
+    /// Elements to elements.
+    ParDo {
+        /// Which node feeds it.
+        input: Option<usize>,
+        /// What is applied.
+        f: Arc<dyn AnyDoFn>,
+    },
+    /// Elements to one state.
+    CombineGlobally {
+        /// Which node feeds it.
+        input: Option<usize>,
+        /// The monoid.
+        f: Arc<dyn AnyCombineFn<Element, ()>>,
+    },
+    /// Elements to sorted blocks of keyed states.
+    CombinePerKey {
+        /// Which node feeds it.
+        input: Option<usize>,
+        /// The keys and their monoid.
+        f: Arc<dyn AnyKeyed>,
+    },
+}
+
+impl Node {
+    /// Which node feeds it; `None` is the source.
+    pub fn input(&self) -> Option<usize> {
+        match self {
+            Node::ParDo { input, .. }
+            | Node::CombineGlobally { input, .. }
+            | Node::CombinePerKey { input, .. } => *input,
+        }
+    }
+}
+
+impl Plan {
+    /// True when the node's input is (directly) a `combine_per_key`.
+    pub fn is_fed_by_keys(&self, node: usize) -> bool {
+        self.nodes[node]
+            .input()
+            .is_some_and(|input| matches!(self.nodes[input], Node::CombinePerKey { .. }))
+    }
+
+    /// Nodes that aggregate what the source yields, and therefore count its rows.
+    pub fn counts_rows(&self, node: usize) -> bool {
+        !matches!(self.nodes[node], Node::ParDo { .. }) && !self.is_fed_by_keys(node)
+    }
+
+    /// A number that differs between plans whose states must not be mixed: shards, combiners with
+    /// names and versions, and `options`, the caller's rendering of whatever else matters.
+    pub fn fingerprint(&self, options: &str) -> u64 {
+        let mut text = format!("{options}\0");
+        for node in &self.nodes {
+            let (kind, name, version) = match node {
+                Node::ParDo { f, .. } => ("do", f.name(), 0),
+                Node::CombineGlobally { f, .. } => ("combine", f.name(), f.version()),
+                Node::CombinePerKey { f, .. } => ("keys", f.name(), f.version()),
+            };
+            write!(text, "{kind} {name} {version}\0").expect("a String takes every write");
+        }
+        xxhash_rust::xxh3::xxh3_64(text.as_bytes())
+    }
+}
+
+/// What a run gives: merged states, not yet extracted, and the receipt.
+#[derive(Clone, Debug, Default)]
+pub struct Outputs {
+    /// Encoded final state of every `combine_globally`, by node.
+    pub states: BTreeMap<usize, Vec<u8>>,
+    /// What became of every record.
+    pub receipt: Receipt,
+}
+
+/// A [`DoFn`] over erased elements.
+pub trait AnyDoFn: Send + Sync {
+    /// See [`DoFn::name`].
+    fn name(&self) -> &'static str;
+    /// See [`DoFn::process`].
+    fn process(&self, input: &Element) -> Result<(Vec<Element>, Vec<Rejected>)>;
+    /// Records that an output element stands for.
+    fn rows(&self, output: &Element) -> u64;
+}
+
+pub(crate) struct OverDoFn<F>(pub(crate) F);
+
+impl<F: DoFn> AnyDoFn for OverDoFn<F>
+where
+    F::Output: Rows,
+{
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+    fn process(&self, input: &Element) -> Result<(Vec<Element>, Vec<Rejected>)> {
+        let input: &F::Input = downcast(&**input);
+        let mut out = Emit::default();
+        self.0.process(input, &mut out)?;
+        let elements = out.elements.into_iter().map(|e| Arc::new(e) as Element).collect();
+        Ok((elements, out.rejected))
+    }
+    fn rows(&self, output: &Element) -> u64 {
+        downcast::<F::Output>(&**output).rows()
+    }
+}
+
+fn downcast<T: 'static>(element: &(dyn Any + Send + Sync)) -> &T {
+    element.downcast_ref().expect("a typed PCollection carries only its own type")
+}
+
+/// A [`KeyedCombineFn`] with its types erased.
+pub trait AnyKeyed: Send + Sync {
+    /// See [`KeyedCombineFn::name`].
+    fn name(&self) -> &'static str;
+    /// See [`KeyedCombineFn::version`].
+    fn version(&self) -> u32;
+    /// A fresh table.
+    fn table(&self) -> Box<dyn AnyTable>;
+    /// Adds the keys of one element.
+    fn add(&self, table: &mut dyn AnyTable, input: &Element) -> Result<()>;
+    /// Merges sorted runs and appends every entry to the run of the worker that owns its key.
+    fn route(&self, runs: Vec<Run>, writers: &mut [RunWriter<&mut dyn Write>]) -> Result<()>;
+    /// Merges sorted runs into blocks.
+    fn blocks(&self, runs: Vec<Run>, f: &mut dyn FnMut(Element) -> Result<()>) -> Result<()>;
+}
+
+/// A [`KeyTable`] of any state.
+pub trait AnyTable {
+    /// Bytes of memory held.
+    fn bytes(&self) -> usize;
+    /// True without any key.
+    fn is_empty(&self) -> bool;
+    /// Writes all keys as one sorted run and empties the table.
+    fn drain(&mut self, out: &mut dyn Write) -> Result<()>;
+    /// For the downcast to the typed table.
+    fn as_any(&mut self) -> &mut dyn Any;
+}
+
+impl<S: crate::KeyState> AnyTable for KeyTable<S> {
+    fn bytes(&self) -> usize {
+        KeyTable::bytes(self)
+    }
+    fn is_empty(&self) -> bool {
+        KeyTable::is_empty(self)
+    }
+    fn drain(&mut self, out: &mut dyn Write) -> Result<()> {
+        let mut writer = RunWriter::new(out);
+        let mut failed = Ok(());
+        self.drain_sorted(|group, key, state| {
+            if failed.is_ok() {
+                failed = writer.push(group, key, state);
+            }
+        });
+        failed
+            .and_then(|()| writer.finish().map(drop))
+            .map_err(|error| Error::io("write a sorted run", &error))
+    }
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+pub(crate) struct OverKeyed<F>(pub(crate) F);
+
+impl<F: KeyedCombineFn> AnyKeyed for OverKeyed<F> {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+    fn version(&self) -> u32 {
+        self.0.version()
+    }
+    fn table(&self) -> Box<dyn AnyTable> {
+        Box::new(KeyTable::<F::State>::default())
+    }
+    fn add(&self, table: &mut dyn AnyTable, input: &Element) -> Result<()> {
+        let table = table.as_any().downcast_mut().expect("the table was made by this combiner");
+        self.0.add_input(table, downcast(&**input))
+    }
+    fn route(&self, runs: Vec<Run>, writers: &mut [RunWriter<&mut dyn Write>]) -> Result<()> {
+        let owners = writers.len() as u64;
+        let runs = runs.into_iter().map(RunReader::<F::State>::open).collect();
+        merge_runs(runs, |group, key, state| {
+            // The high bits: the low ones choose the bucket of the tables' hash maps.
+            let owner = ((hash(key) >> 32) * owners) >> 32;
+            writers[owner as usize]
+                .push(group, key, &state)
+                .map_err(|error| Error::io("write a sorted run", &error))
+        })
+    }
+    fn blocks(&self, runs: Vec<Run>, f: &mut dyn FnMut(Element) -> Result<()>) -> Result<()> {
+        let runs = runs.into_iter().map(RunReader::<F::State>::open).collect();
+        let mut blocks = Blocks::default();
+        merge_runs(runs, |group, key, state| match blocks.push(group, key, state) {
+            Some(block) => f(Arc::new(block)),
+            None => Ok(()),
+        })?;
+        match blocks.finish() {
+            Some(block) => f(Arc::new(block)),
+            None => Ok(()),
+        }
+    }
+}
