@@ -1,0 +1,32 @@
+//! The one door to the messages of `tensorflow_metadata`: statistics, schemas and anomalies.
+//!
+//! The definitions in `ops/proto` are written anew from names and numbers of fields, so that the
+//! bytes, the text and the JSON of every message agree with those that TFDV reads and writes. The
+//! Rust types are generated from them once and committed.
+//!
+//! **Invariant:** no other module names the protobuf library or a generated file.
+
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    missing_docs,
+    unreachable_pub,
+    reason = "generated code; the kinds of anomalies explain themselves by their names"
+)]
+mod generated;
+#[cfg(test)]
+mod regenerate;
+
+use std::sync::LazyLock;
+
+use prost_reflect::DescriptorPool;
+
+pub use generated::metadata::*;
+pub use generated::slicing::{SlicingConfig, SlicingSpec};
+pub use prost_reflect::prost_types::Any;
+
+/// The descriptions of all messages, by which text and JSON are printed and parsed.
+pub static DESCRIPTOR_POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
+    DescriptorPool::decode(include_bytes!("generated/descriptors.bin").as_slice())
+        .expect("the committed descriptors are those the messages were generated from")
+});
