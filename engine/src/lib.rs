@@ -11,6 +11,8 @@
 
 mod batch;
 mod combine;
+#[cfg(feature = "dataflow")]
+pub mod dataflow;
 mod error;
 mod keyed;
 mod pardo;
