@@ -16,6 +16,9 @@
 mod generated;
 #[cfg(test)]
 mod regenerate;
+#[cfg(test)]
+mod testing;
+mod wire;
 
 use std::sync::LazyLock;
 
@@ -24,6 +27,7 @@ use prost_reflect::DescriptorPool;
 pub use generated::metadata::*;
 pub use generated::slicing::{SlicingConfig, SlicingSpec};
 pub use prost_reflect::prost_types::Any;
+pub use wire::{encode, pack, unpack};
 
 /// The descriptions of all messages, by which text and JSON are printed and parsed.
 pub static DESCRIPTOR_POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {

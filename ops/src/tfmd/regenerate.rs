@@ -11,6 +11,10 @@ use std::path::Path;
 use prost::Message as _;
 use prost_build::{Config, Module};
 use prost_reflect::DescriptorPool;
+use prost_reflect::prost_types::field_descriptor_proto::{Label, Type};
+use prost_reflect::prost_types::{
+    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, OneofDescriptorProto,
+};
 
 const PROTOS: &[&str] = &["anomalies.proto", "slicing.proto", "statistics.proto"];
 
@@ -19,6 +23,46 @@ const MODULES: &[(&str, &str, &str)] = &[
     ("tensorflow.metadata.v0", "metadata.rs", "Statistics, schemas and anomalies"),
     ("tfx_bsl.slicing_spec", "slicing.rs", "How examples are cut into slices"),
 ];
+
+/// Whether zero and absent are the same for this floating-point field.
+///
+/// The protobuf library takes -0.0 for absent, where Python writes it. So the Rust types write
+/// these fields always, the descriptions give them a presence, and `wire` drops what is +0.0.
+fn is_implicit_float(field: &FieldDescriptorProto) -> bool {
+    matches!(field.r#type(), Type::Float | Type::Double)
+        && field.label() == Label::Optional
+        && field.oneof_index.is_none()
+}
+
+/// The definitions for the Rust types.
+fn always_written(mut file: FileDescriptorProto) -> FileDescriptorProto {
+    fn visit(message: &mut DescriptorProto) {
+        for field in message.field.iter_mut().filter(|f| is_implicit_float(f)) {
+            field.set_label(Label::Required);
+        }
+        message.nested_type.iter_mut().for_each(visit);
+    }
+    if file.syntax() == "proto3" {
+        file.message_type.iter_mut().for_each(visit);
+    }
+    file
+}
+
+/// The definitions for the descriptions.
+fn with_presence(file: &mut FileDescriptorProto) {
+    fn visit(message: &mut DescriptorProto) {
+        for field in message.field.iter_mut().filter(|f| is_implicit_float(f)) {
+            field.proto3_optional = Some(true);
+            field.oneof_index = Some(message.oneof_decl.len() as i32);
+            let name = Some(format!("_{}", field.name()));
+            message.oneof_decl.push(OneofDescriptorProto { name, options: None });
+        }
+        message.nested_type.iter_mut().for_each(visit);
+    }
+    if file.syntax() == "proto3" {
+        file.message_type.iter_mut().for_each(visit);
+    }
+}
 
 /// Name and bytes of every generated file.
 fn generate() -> Vec<(&'static str, Vec<u8>)> {
@@ -49,7 +93,7 @@ fn generate() -> Vec<(&'static str, Vec<u8>)> {
     for (package, file, about) in MODULES {
         let module = Module::from_protobuf_package_name(package);
         let requests = files.file.iter().filter(|f| f.package() == *package);
-        let requests = requests.map(|f| (module.clone(), f.clone())).collect();
+        let requests = requests.map(|f| (module.clone(), always_written(f.clone()))).collect();
         let code = config.generate(requests).expect("prost can express these messages");
         let mut text = String::new();
         let _ = write!(
@@ -62,6 +106,7 @@ fn generate() -> Vec<(&'static str, Vec<u8>)> {
     }
     for file in &mut files.file {
         file.source_code_info = None;
+        with_presence(file);
     }
     out.push(("descriptors.bin", files.encode_to_vec()));
     out

@@ -2310,7 +2310,7 @@ pub struct DatasetFeatureStatistics {
     #[prost(uint64, tag = "2")]
     pub num_examples: u64,
     /// The sum of the examples' weights, if there is a weight feature.
-    #[prost(double, tag = "4")]
+    #[prost(double, required, tag = "4")]
     pub weighted_num_examples: f64,
     /// One entry per feature.
     #[prost(message, repeated, tag = "3")]
@@ -2362,10 +2362,10 @@ pub mod cross_feature_statistics {
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct NumericCrossStatistics {
     /// Pearson's correlation coefficient.
-    #[prost(float, tag = "1")]
+    #[prost(float, required, tag = "1")]
     pub correlation: f32,
     /// The covariance.
-    #[prost(float, tag = "2")]
+    #[prost(float, required, tag = "2")]
     pub covariance: f32,
 }
 /// How a categorical feature goes with a label.
@@ -2424,10 +2424,10 @@ pub mod lift_series {
     #[derive(Clone, Copy, PartialEq, ::prost::Message)]
     pub struct Bucket {
         /// The lower end.
-        #[prost(double, tag = "1")]
+        #[prost(double, required, tag = "1")]
         pub low_value: f64,
         /// The upper end.
-        #[prost(double, tag = "2")]
+        #[prost(double, required, tag = "2")]
         pub high_value: f64,
     }
     /// The lift of one value of x.
@@ -2439,7 +2439,7 @@ pub mod lift_series {
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct LiftValue {
         /// `P(y | x) / P(y)`.
-        #[prost(double, tag = "3")]
+        #[prost(double, required, tag = "3")]
         pub lift: f64,
         /// The value of x.
         #[prost(oneof = "lift_value::XValue", tags = "1, 2")]
@@ -2621,16 +2621,16 @@ pub mod feature_name_statistics {
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct WeightedCommonStatistics {
     /// The weight of the examples that have the feature.
-    #[prost(double, tag = "1")]
+    #[prost(double, required, tag = "1")]
     pub num_non_missing: f64,
     /// The weight of the examples that lack it.
-    #[prost(double, tag = "2")]
+    #[prost(double, required, tag = "2")]
     pub num_missing: f64,
     /// The weighted mean of the number of values.
-    #[prost(double, tag = "3")]
+    #[prost(double, required, tag = "3")]
     pub avg_num_values: f64,
     /// The weighted sum of the number of values.
-    #[prost(double, tag = "4")]
+    #[prost(double, required, tag = "4")]
     pub tot_num_values: f64,
 }
 /// A statistic outside the fixed ones, found by its name.
@@ -2682,22 +2682,22 @@ pub struct NumericStatistics {
     #[prost(message, optional, tag = "1")]
     pub common_stats: ::core::option::Option<CommonStatistics>,
     /// The mean of all values.
-    #[prost(double, tag = "2")]
+    #[prost(double, required, tag = "2")]
     pub mean: f64,
     /// The standard deviation of all values (of the population).
-    #[prost(double, tag = "3")]
+    #[prost(double, required, tag = "3")]
     pub std_dev: f64,
     /// How many values are zero.
     #[prost(uint64, tag = "4")]
     pub num_zeros: u64,
     /// The smallest value.
-    #[prost(double, tag = "5")]
+    #[prost(double, required, tag = "5")]
     pub min: f64,
     /// The median.
-    #[prost(double, tag = "6")]
+    #[prost(double, required, tag = "6")]
     pub median: f64,
     /// The largest value.
-    #[prost(double, tag = "7")]
+    #[prost(double, required, tag = "7")]
     pub max: f64,
     /// Equal-width and equal-frequency histograms.
     #[prost(message, repeated, tag = "8")]
@@ -2724,7 +2724,7 @@ pub struct StringStatistics {
     #[prost(message, repeated, tag = "3")]
     pub top_values: ::prost::alloc::vec::Vec<string_statistics::FreqAndValue>,
     /// The mean length of the values in bytes.
-    #[prost(float, tag = "4")]
+    #[prost(float, required, tag = "4")]
     pub avg_length: f32,
     /// The frequencies of the values by rank.
     #[prost(message, optional, tag = "5")]
@@ -2753,7 +2753,7 @@ pub mod string_statistics {
         #[prost(string, tag = "2")]
         pub value: ::prost::alloc::string::String,
         /// Its number of occurrences or their weight.
-        #[prost(double, tag = "3")]
+        #[prost(double, required, tag = "3")]
         pub frequency: f64,
     }
 }
@@ -2766,10 +2766,10 @@ pub mod string_statistics {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NaturalLanguageStatistics {
     /// The fraction of tokens that the vocabulary knows.
-    #[prost(double, tag = "1")]
+    #[prost(double, required, tag = "1")]
     pub feature_coverage: f64,
     /// The mean length of a token.
-    #[prost(double, tag = "2")]
+    #[prost(double, required, tag = "2")]
     pub avg_token_length: f64,
     /// The lengths of tokens.
     #[prost(message, optional, tag = "3")]
@@ -2814,19 +2814,19 @@ pub mod natural_language_statistics {
     #[derive(Clone, PartialEq, ::prost::Message)]
     pub struct TokenStatistics {
         /// Its number of occurrences.
-        #[prost(double, tag = "3")]
+        #[prost(double, required, tag = "3")]
         pub frequency: f64,
         /// The fraction of sequences that contain it.
-        #[prost(double, tag = "4")]
+        #[prost(double, required, tag = "4")]
         pub fraction_of_sequences: f64,
         /// Its smallest number of occurrences in one sequence.
-        #[prost(double, tag = "5")]
+        #[prost(double, required, tag = "5")]
         pub per_sequence_min_frequency: f64,
         /// Its mean number of occurrences in one sequence.
-        #[prost(double, tag = "6")]
+        #[prost(double, required, tag = "6")]
         pub per_sequence_avg_frequency: f64,
         /// Its largest number of occurrences in one sequence.
-        #[prost(double, tag = "7")]
+        #[prost(double, required, tag = "7")]
         pub per_sequence_max_frequency: f64,
         /// Its positions, relative to the length of the sequence.
         #[prost(message, optional, tag = "8")]
@@ -2858,13 +2858,13 @@ pub mod natural_language_statistics {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WeightedNumericStatistics {
     /// The weighted mean.
-    #[prost(double, tag = "1")]
+    #[prost(double, required, tag = "1")]
     pub mean: f64,
     /// The weighted standard deviation.
-    #[prost(double, tag = "2")]
+    #[prost(double, required, tag = "2")]
     pub std_dev: f64,
     /// The weighted median.
-    #[prost(double, tag = "3")]
+    #[prost(double, required, tag = "3")]
     pub median: f64,
     /// Histograms whose counts are weights.
     #[prost(message, repeated, tag = "4")]
@@ -2894,10 +2894,10 @@ pub struct WeightedStringStatistics {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WeightedNaturalLanguageStatistics {
     /// The weighted fraction of tokens that the vocabulary knows.
-    #[prost(double, tag = "1")]
+    #[prost(double, required, tag = "1")]
     pub feature_coverage: f64,
     /// The weighted mean length of a token.
-    #[prost(double, tag = "2")]
+    #[prost(double, required, tag = "2")]
     pub avg_token_length: f64,
     /// The lengths of tokens, by weight.
     #[prost(message, optional, tag = "3")]
@@ -2906,7 +2906,7 @@ pub struct WeightedNaturalLanguageStatistics {
     #[prost(message, optional, tag = "9")]
     pub sequence_length_histogram: ::core::option::Option<Histogram>,
     /// The weight of tokens that are not where they must be.
-    #[prost(double, tag = "4")]
+    #[prost(double, required, tag = "4")]
     pub location_misses: f64,
     /// The weighted statistics of a token.
     #[prost(message, optional, tag = "5")]
@@ -2932,13 +2932,13 @@ pub struct BytesStatistics {
     #[prost(uint64, tag = "2")]
     pub unique: u64,
     /// The mean length of the values in bytes.
-    #[prost(float, tag = "3")]
+    #[prost(float, required, tag = "3")]
     pub avg_num_bytes: f32,
     /// The length of the shortest value.
-    #[prost(float, tag = "4")]
+    #[prost(float, required, tag = "4")]
     pub min_num_bytes: f32,
     /// The length of the longest value, rounded to a float.
-    #[prost(float, tag = "5")]
+    #[prost(float, required, tag = "5")]
     pub max_num_bytes: f32,
     /// The length of the longest value, exactly.
     #[prost(int64, tag = "6")]
@@ -3001,7 +3001,7 @@ pub struct CommonStatistics {
     #[prost(uint64, tag = "4")]
     pub max_num_values: u64,
     /// The mean number of values.
-    #[prost(float, tag = "5")]
+    #[prost(float, required, tag = "5")]
     pub avg_num_values: f32,
     /// The number of values in all examples.
     #[prost(uint64, tag = "8")]
@@ -3061,13 +3061,13 @@ pub mod histogram {
     #[derive(Clone, Copy, PartialEq, ::prost::Message)]
     pub struct Bucket {
         /// The lower end.
-        #[prost(double, tag = "1")]
+        #[prost(double, required, tag = "1")]
         pub low_value: f64,
         /// The upper end.
-        #[prost(double, tag = "2")]
+        #[prost(double, required, tag = "2")]
         pub high_value: f64,
         /// The number (or weight) of the values in it; may be a fraction.
-        #[prost(double, tag = "4")]
+        #[prost(double, required, tag = "4")]
         pub sample_count: f64,
     }
     /// How the ranges were chosen.
@@ -3145,7 +3145,7 @@ pub mod rank_histogram {
         #[prost(string, tag = "4")]
         pub label: ::prost::alloc::string::String,
         /// The number (or weight) of its occurrences.
-        #[prost(double, tag = "5")]
+        #[prost(double, required, tag = "5")]
         pub sample_count: f64,
     }
 }
