@@ -1,0 +1,279 @@
+//! The `Features` message, a map from names to features, into one column per name.
+
+use std::collections::BTreeSet;
+
+use super::column::{Column, Kind, Merged, Refused, check};
+use super::entry::Entry;
+use super::names::Names;
+use super::wire::{self, Flaw};
+
+/// What is wrong with a record, and the number of the feature in question.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trouble {
+    pub(super) flaw: Flaw,
+    pub(super) column: Option<usize>,
+}
+
+impl From<Flaw> for Trouble {
+    fn from(flaw: Flaw) -> Self {
+        Trouble { flaw, column: None }
+    }
+}
+
+/// The columns of one map of features.
+///
+/// Between [`Self::start`] and [`Self::accept`] or [`Self::reject`] lies one record.
+pub(super) struct Features {
+    names: Names,
+    columns: Vec<Column>,
+    /// Whether each column is wanted; the values of others are not looked at.
+    wanted: Vec<bool>,
+    projection: Option<BTreeSet<String>>,
+    /// A name that no feature may have.
+    reserved: Option<&'static str>,
+    /// Number of columns before this record.
+    known: usize,
+    /// Columns whose kind this record decided.
+    fresh: Vec<usize>,
+    /// Columns that have a list of another kind in this record than before.
+    conflicts: Vec<(usize, Kind)>,
+    merged: Merged,
+    /// Whether columns or kinds have come or gone since this was last set to false.
+    pub(super) is_changed: bool,
+}
+
+impl Features {
+    /// With the names of the wanted columns, if not all are, and a name that is taken already.
+    pub(super) fn new(
+        projection: Option<BTreeSet<String>>,
+        reserved: Option<&'static str>,
+    ) -> Self {
+        Features {
+            names: Names::new(),
+            columns: Vec::new(),
+            wanted: Vec::new(),
+            projection,
+            reserved,
+            known: 0,
+            fresh: Vec::new(),
+            conflicts: Vec::new(),
+            merged: Merged::default(),
+            is_changed: true,
+        }
+    }
+
+    pub(super) fn name(&self, column: usize) -> &str {
+        self.names.text(column)
+    }
+
+    pub(super) fn columns_mut(&mut self) -> &mut [Column] {
+        &mut self.columns
+    }
+
+    pub(super) fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Numbers of the wanted columns.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = usize> {
+        self.wanted.iter().enumerate().filter(|(_, is_wanted)| **is_wanted).map(|(i, _)| i)
+    }
+
+    /// Begins a record.
+    #[inline]
+    pub(super) fn start(&mut self) {
+        self.names.start();
+        self.known = self.columns.len();
+    }
+
+    /// Reads one `Features` message of the record that becomes row `row`.
+    #[inline]
+    pub(super) fn read(&mut self, row: usize, mut message: &[u8]) -> Result<(), Trouble> {
+        while let Some((&tag, rest)) = message.split_first() {
+            if tag == 0x0a {
+                message = rest;
+                let entry = wire::delimited(&mut message)?;
+                self.entry(row, entry)?;
+            } else {
+                match wire::tag(&mut message)? {
+                    (1, wire) => {
+                        let entry = wire::message(1, wire, &mut message)?;
+                        self.entry(row, entry)?;
+                    }
+                    (_, wire) => wire::skip(wire, &mut message)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn entry(&mut self, row: usize, entry: &[u8]) -> Result<(), Trouble> {
+        if let Some((column, mut rest)) = self.names.guess(entry)
+            && let Ok(len) = wire::varint(&mut rest)
+            && len == rest.len() as u64
+        {
+            self.names.guessed(column);
+            return self.feature(row, column, rest);
+        }
+        self.any_entry(row, entry)
+    }
+
+    fn any_entry(&mut self, row: usize, bytes: &[u8]) -> Result<(), Trouble> {
+        let entry = Entry::parse(bytes)?;
+        let (column, is_new) = self.names.find(entry.key)?;
+        if is_new {
+            self.columns.push(Column::default());
+            let wanted = self.projection.as_ref();
+            self.wanted.push(wanted.is_none_or(|wanted| wanted.contains(self.names.text(column))));
+            self.is_changed = true;
+            if self.reserved == Some(self.names.text(column)) {
+                return Err(Trouble { flaw: Flaw::Reserved, column: Some(column) });
+            }
+        }
+        match entry.value {
+            Some(value) => self.feature(row, column, value),
+            None => self.merged(row, column, &entry),
+        }
+    }
+
+    #[inline]
+    fn feature(&mut self, row: usize, column: usize, feature: &[u8]) -> Result<(), Trouble> {
+        if !self.wanted[column] {
+            return Ok(());
+        }
+        if let Some((&tag, mut list)) = feature.split_first()
+            && tag & 7 == wire::LEN
+            && let Some(kind) = Kind::of_field(u32::from(tag >> 3))
+            && let Ok(len) = wire::varint(&mut list)
+            && len == list.len() as u64
+        {
+            return self.append(row, column, kind, list);
+        }
+        self.odd_feature(row, column, feature)
+    }
+
+    /// A feature that is empty or more than one list.
+    #[cold]
+    fn odd_feature(&mut self, row: usize, column: usize, feature: &[u8]) -> Result<(), Trouble> {
+        let mut merged = std::mem::take(&mut self.merged);
+        let result = match merged.read(feature) {
+            Ok(Some((kind, list))) => self.append(row, column, kind, list),
+            Ok(None) => {
+                self.clear(row, column);
+                Ok(())
+            }
+            Err(flaw) => Err(Trouble { flaw, column: Some(column) }),
+        };
+        self.merged = merged;
+        result
+    }
+
+    /// A feature that came in several pieces.
+    #[cold]
+    fn merged(&mut self, row: usize, column: usize, entry: &Entry<'_>) -> Result<(), Trouble> {
+        let whole: Vec<u8> = entry.pieces().flatten().copied().collect();
+        self.feature(row, column, &whole)
+    }
+
+    #[inline]
+    fn append(
+        &mut self,
+        row: usize,
+        column: usize,
+        kind: Kind,
+        list: &[u8],
+    ) -> Result<(), Trouble> {
+        if !self.conflicts.is_empty() || !self.fresh.is_empty() {
+            self.clear(row, column);
+        }
+        match self.columns[column].append(row, kind, list) {
+            Ok(()) => Ok(()),
+            Err(refused) => self.refused(row, column, kind, list, &refused),
+        }
+    }
+
+    #[cold]
+    fn refused(
+        &mut self,
+        row: usize,
+        column: usize,
+        kind: Kind,
+        list: &[u8],
+        refused: &Refused,
+    ) -> Result<(), Trouble> {
+        let trouble = |flaw| Trouble { flaw, column: Some(column) };
+        match refused {
+            Refused::Flaw(flaw) => Err(trouble(*flaw)),
+            Refused::Kind if self.columns[column].kind().is_none() => {
+                self.columns[column].set_kind(kind);
+                self.fresh.push(column);
+                self.is_changed = true;
+                self.append_fresh(row, column, kind, list)
+            }
+            Refused::Kind => {
+                check(kind, list).map_err(trouble)?;
+                self.columns[column].truncate(row);
+                // Only a conflict if no later entry of this record replaces it.
+                self.conflicts.push((column, kind));
+                Ok(())
+            }
+        }
+    }
+
+    fn append_fresh(
+        &mut self,
+        row: usize,
+        column: usize,
+        kind: Kind,
+        list: &[u8],
+    ) -> Result<(), Trouble> {
+        match self.columns[column].append(row, kind, list) {
+            Ok(()) => Ok(()),
+            Err(Refused::Flaw(flaw)) => Err(Trouble { flaw, column: Some(column) }),
+            Err(Refused::Kind) => unreachable!("the column was given this kind"),
+        }
+    }
+
+    /// Forgets what this record has said about a column so far.
+    fn clear(&mut self, row: usize, column: usize) {
+        self.columns[column].truncate(row);
+        self.conflicts.retain(|(other, _)| *other != column);
+        if let Some(i) = self.fresh.iter().position(|other| *other == column) {
+            self.fresh.swap_remove(i);
+            self.columns[column].forget_kind();
+        }
+    }
+
+    /// Ends a record that was read without trouble: keeps it unless a kind is wrong.
+    #[inline]
+    pub(super) fn accept(&mut self) -> Result<(), String> {
+        if !self.conflicts.is_empty() {
+            let (column, here) = self.conflicts[0];
+            let before = self.columns[column].kind().map_or("nothing", Kind::name);
+            let (name, here) = (self.name(column), here.name());
+            return Err(format!("feature `{name}` has {here} here but {before} before"));
+        }
+        if !self.fresh.is_empty() {
+            self.fresh.clear();
+        }
+        Ok(())
+    }
+
+    /// Ends a record by taking back everything that it added.
+    #[cold]
+    pub(super) fn reject(&mut self, row: usize) {
+        for column in self.fresh.drain(..) {
+            self.columns[column].forget_kind();
+            self.is_changed = true;
+        }
+        self.conflicts.clear();
+        self.is_changed |= self.columns.len() > self.known;
+        self.names.truncate(self.known);
+        self.columns.truncate(self.known);
+        self.wanted.truncate(self.known);
+        for column in &mut self.columns {
+            column.truncate(row);
+        }
+    }
+}

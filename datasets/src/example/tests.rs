@@ -1,0 +1,1 @@
+//! The wire walker by hand-written bytes, and against another protobuf decoder.
