@@ -1,0 +1,133 @@
+//! `Prepare`: a batch of records becomes slices of columns, ready for every generator.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int32Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::DataType;
+use engine::{Batch, DoFn, Emit, Error, Result, Rows};
+
+use super::column::{self, Column};
+use super::{FeaturePath, StatsOptions};
+
+/// The default slice's name where there are others beside it.
+pub(crate) const ALL_EXAMPLES: &str = "All Examples";
+
+/// A batch of examples, cut into slices.
+#[derive(Debug)]
+pub struct Examples {
+    /// The default slice first, then the others, sorted by name.
+    pub slices: Vec<Slice>,
+    n_rows: u64,
+}
+
+impl Rows for Examples {
+    fn rows(&self) -> u64 {
+        self.n_rows
+    }
+}
+
+/// The examples of one slice in one batch.
+#[derive(Debug)]
+pub struct Slice {
+    /// TFDV's slice key; empty for all examples when there is no other slice.
+    pub name: Arc<str>,
+    /// Number of examples.
+    pub n_examples: usize,
+    /// Weight of every example, where `weight_feature` is set.
+    pub weights: Option<Arc<[f64]>>,
+    /// Every feature that occurs in the batch, parents before their children.
+    pub columns: Vec<Column>,
+    /// The slice's rows as they came.
+    pub records: RecordBatch,
+    /// Place of the batch's first example in its shard, counted in good rows.
+    pub first_row: u64,
+}
+
+/// Turns batches into [`Examples`]: projection, weights, slices, nest levels.
+pub struct Prepare {
+    options: Arc<StatsOptions>,
+}
+
+impl Prepare {
+    /// For these options.
+    pub fn new(options: Arc<StatsOptions>) -> Self {
+        Prepare { options }
+    }
+
+    fn slice(&self, name: Arc<str>, records: RecordBatch, first_row: u64) -> Result<Slice> {
+        let options = &self.options;
+        let weights = match &options.weight_feature {
+            Some(name) => Some(weights(&records, name)?),
+            None => None,
+        };
+        let mut overrides = Vec::new();
+        for (path, name) in &options.per_feature_weight_override {
+            overrides.push((path, self::weights(&records, name)?));
+        }
+        let weight_of = |path: &FeaturePath| match overrides.iter().find(|(p, _)| *p == path) {
+            Some((_, weights)) => Some(weights.clone()),
+            None => weights.clone(),
+        };
+        let wanted = |name: &str| {
+            options.feature_allowlist.as_ref().is_none_or(|list| list.iter().any(|n| n == name))
+        };
+        let columns = column::columns(&records, first_row, weight_of, wanted)?;
+        Ok(Slice { name, n_examples: records.num_rows(), weights, columns, records, first_row })
+    }
+}
+
+impl DoFn for Prepare {
+    type Input = Batch;
+    type Output = Examples;
+
+    fn name(&self) -> &'static str {
+        "prepare"
+    }
+
+    fn process(&self, batch: &Batch, out: &mut Emit<Examples>) -> Result<()> {
+        let n_rows = batch.records.num_rows() as u64;
+        let name = if self.options.slices.is_empty() { "" } else { ALL_EXAMPLES };
+        let all = self.slice(name.into(), batch.records.clone(), batch.first_row)?;
+        out.emit(Examples { slices: vec![all], n_rows });
+        Ok(())
+    }
+}
+
+/// The one weight of every example.
+///
+/// # Errors
+/// When the column is absent, not numeric, or has no or several values in an example.
+fn weights(records: &RecordBatch, name: &str) -> Result<Arc<[f64]>> {
+    let wrong = |what: &str| {
+        Error::input(format!("weight feature `{name}` {what}")).with_hint(
+            "Every example must hold exactly one number there; choose another `--weight-feature`.",
+        )
+    };
+    let array = records.column_by_name(name).ok_or_else(|| wrong("is missing from a batch"))?;
+    let flat: ArrayRef = match array.data_type() {
+        DataType::List(_) => {
+            let list = array.as_list::<i32>();
+            if list.null_count() > 0 || list.offsets().lengths().any(|length| length != 1) {
+                return Err(wrong("does not hold exactly one value in every example"));
+            }
+            let first = list.offsets()[0] as usize;
+            list.values().slice(first, list.len())
+        }
+        DataType::Dictionary(key, _) if **key == DataType::Int32 => {
+            let _ = array.as_dictionary::<Int32Type>();
+            return Err(wrong("is not numeric"));
+        }
+        _ => array.clone(),
+    };
+    if !flat.data_type().is_numeric() {
+        return Err(wrong("is not numeric"));
+    }
+    if flat.null_count() > 0 {
+        return Err(wrong("does not hold exactly one value in every example"));
+    }
+    let floats =
+        arrow_cast::cast(&flat, &DataType::Float64).map_err(|_| wrong("is not numeric"))?;
+    Ok(floats.as_primitive::<Float64Type>().values().iter().copied().collect())
+}

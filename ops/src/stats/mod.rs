@@ -1,0 +1,60 @@
+//! Statistics: the tables of generators, and what a generator is.
+//!
+//! A generator is one file: a [`CombineFn`] over the [`Column`]s of one feature (or over all columns
+//! of a slice), with its name, its one-line doc and its patch on the result. Its line in
+//! [`GENERATORS`] or [`DATASET_GENERATORS`] puts it into the scan, the stored states, the law tests,
+//! `--help` and the docs.
+
+pub mod column;
+mod common;
+mod dataset;
+mod examples;
+pub mod generator;
+mod options;
+mod path;
+
+use std::sync::Arc;
+
+use engine::{Batch, Combined, Outputs, PCollection, Result};
+
+pub use column::{Column, Kind, Level, Logical, Values};
+pub use dataset::DatasetStats;
+pub use examples::{Examples, Prepare, Slice};
+pub use generator::{
+    DatasetGenerator, DatasetPatch, FeatureContext, FeatureStats, Generator, Patch, Variant,
+};
+pub use options::{SliceSpec, StatsOptions};
+pub use path::FeaturePath;
+
+use crate::tfmd::DatasetFeatureStatisticsList;
+
+/// Every statistic of a single feature, in the order in which they patch the result.
+pub static GENERATORS: &[Generator] = &[];
+
+/// Every statistic of several features together.
+pub static DATASET_GENERATORS: &[DatasetGenerator] = &[];
+
+/// Adds the statistics of all examples, and of all slices, to a pipeline: one scan.
+pub fn generate_statistics(
+    batches: &PCollection<Batch>,
+    options: Arc<StatsOptions>,
+) -> StatisticsHandle {
+    let examples = batches.par_do(Prepare::new(options.clone()));
+    let dataset = examples.combine_globally(DatasetStats::new(options));
+    StatisticsHandle { dataset }
+}
+
+/// A handle on the statistics that a run will give.
+pub struct StatisticsHandle {
+    dataset: Combined<DatasetStats>,
+}
+
+impl StatisticsHandle {
+    /// The statistics, in TFDV's message: one dataset for each slice, features sorted by path.
+    ///
+    /// # Errors
+    /// When a state cannot be read or contradicts an option.
+    pub fn output(&self, outputs: &mut Outputs) -> Result<DatasetFeatureStatisticsList> {
+        self.dataset.output(outputs)
+    }
+}
