@@ -3,5 +3,5 @@
 mod example;
 mod tfrecord;
 
-pub use example::{ExampleDecoder, Payload, SEQUENCE_COLUMN};
+pub use example::{ExampleDecoder, ExampleEncoder, Payload, SEQUENCE_COLUMN, write_examples};
 pub use tfrecord::{Frame, TfRecordOptions, TfRecordReader, TfRecordSource, TfRecordWriter};

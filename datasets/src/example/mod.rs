@@ -8,6 +8,7 @@
 //! batches end. A rejected record leaves no trace.
 
 mod column;
+mod encode;
 mod entry;
 mod features;
 mod names;
@@ -22,6 +23,7 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Field, Schema, SchemaRef};
 use engine::{Error, ErrorKind, Result};
 
+pub use encode::{ExampleEncoder, write_examples};
 use features::{Features, Trouble};
 use sequence::FeatureLists;
 use slots::Shared;
