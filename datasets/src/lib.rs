@@ -1,7 +1,28 @@
-//! Data at rest: file formats, and what is written to disk.
+//! Data at rest: what a file is, which files are meant, and how they become batches.
+//!
+//! | question | where |
+//! |---|---|
+//! | which files does the user mean? | [`inputs`]: paths, globs, shard counts, spans |
+//! | what format are they? | [`FORMATS`], [`detect`], [`open`] |
+//! | how are records framed, and what is a tf.Example? | [`TfRecordSource`], [`ExampleDecoder`] |
+//! | how is text made into columns? | [`csv`] |
+//! | how are row groups read? | [`parquet`] |
+//! | how does a result reach the disk whole or not at all? | [`artifacts`] |
+//!
+//! **Invariant:** nothing is computed here but the types of CSV columns, without which there would
+//! be no columns. **Invariant:** shards depend on the data alone.
 
+pub mod artifacts;
+pub mod csv;
+mod did_you_mean;
 mod example;
+mod formats;
+pub mod inputs;
+mod options;
+pub mod parquet;
 mod tfrecord;
 
 pub use example::{ExampleDecoder, ExampleEncoder, Payload, SEQUENCE_COLUMN, write_examples};
+pub use formats::{FORMATS, Format, detect, open};
+pub use options::ReadOptions;
 pub use tfrecord::{Frame, TfRecordOptions, TfRecordReader, TfRecordSource, TfRecordWriter};

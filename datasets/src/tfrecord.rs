@@ -34,7 +34,7 @@ fn masked_crc(bytes: &[u8]) -> u32 {
 
 /// The length in a header, or `None` where its checksum is wrong.
 #[inline]
-fn record_len(header: &[u8; HEADER]) -> Option<u64> {
+pub(crate) fn record_len(header: &[u8; HEADER]) -> Option<u64> {
     let (len, crc) = header.split_first_chunk::<8>()?;
     (masked_crc(len).to_le_bytes() == *crc).then(|| u64::from_le_bytes(*len))
 }

@@ -1,0 +1,153 @@
+//! The table of file formats, and how the right row is found.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use engine::{Error, ErrorKind, Result, Shard, Source};
+use flate2::read::MultiGzDecoder;
+
+use crate::csv::CsvSource;
+use crate::inputs::InputFile;
+use crate::parquet::ParquetSource;
+use crate::tfrecord::record_len;
+use crate::{ReadOptions, TfRecordOptions, TfRecordSource};
+
+/// One file format: a row of [`FORMATS`].
+pub struct Format {
+    /// What `--format` calls it.
+    pub name: &'static str,
+    /// One line of help.
+    pub doc: &'static str,
+    /// How names of such files end, with `.gz` behind where that is allowed.
+    pub extensions: &'static [&'static str],
+    /// True when the types of the columns have to be found by a pass over the data
+    /// ([`ReadOptions::csv_types`]).
+    pub untyped: bool,
+    /// Whether the first bytes of a file (decompressed, if it is gzip) can only be this format.
+    pub sniff: fn(&[u8]) -> bool,
+    /// Opens files of this format as one source.
+    pub open: fn(Vec<InputFile>, &ReadOptions) -> Result<Arc<dyn Source>>,
+}
+
+/// Every format that can be read; the first row whose `sniff` says so wins.
+pub static FORMATS: &[Format] = &[
+    Format {
+        name: "parquet",
+        doc: "Apache Parquet; every row group is read on its own",
+        extensions: &["parquet", "pq"],
+        untyped: false,
+        sniff: |head| head.starts_with(b"PAR1"),
+        open: |files, options| Ok(Arc::new(ParquetSource::open(files, options)?)),
+    },
+    Format {
+        name: "tfrecord",
+        doc: "TFRecord files of tf.Examples or tf.SequenceExamples, plain, gzip or zlib",
+        extensions: &["tfrecord", "tfrecords", "tfrecord.gz", "tfrecords.gz", "rec"],
+        untyped: false,
+        sniff: |head| head.first_chunk().is_some_and(|header| record_len(header).is_some()),
+        open: open_records,
+    },
+    Format {
+        name: "csv",
+        doc: "comma-separated values with a header line, plain or gzip",
+        extensions: &["csv", "tsv", "txt", "csv.gz", "tsv.gz", "txt.gz"],
+        untyped: true,
+        sniff: looks_like_lines,
+        open: |files, options| Ok(Arc::new(CsvSource::open(files, options)?)),
+    },
+];
+
+fn open_records(files: Vec<InputFile>, options: &ReadOptions) -> Result<Arc<dyn Source>> {
+    let shard = |file: InputFile| Shard { path: file.path, part: None, bytes: file.bytes };
+    let options = TfRecordOptions { payload: options.payload, columns: options.columns.clone() };
+    let shards = files.into_iter().map(shard).collect();
+    Ok(Arc::new(TfRecordSource::open(shards, options)?))
+}
+
+/// Text: a line's end, and no control characters but white space.
+fn looks_like_lines(head: &[u8]) -> bool {
+    let control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
+    head.contains(&b'\n') && !head.iter().any(control)
+}
+
+/// Opens files as one source of the named format, or of the one that they are.
+///
+/// # Errors
+/// When the format is unknown or cannot be told, when files are of different formats, or when one
+/// cannot be opened.
+pub fn open(
+    files: Vec<InputFile>,
+    format: Option<&str>,
+    options: &ReadOptions,
+) -> Result<Arc<dyn Source>> {
+    (detect(&files, format)?.open)(files, options)
+}
+
+/// The row of [`FORMATS`] for these files.
+///
+/// # Errors
+/// When the format is unknown or cannot be told, or when files are of different formats.
+pub fn detect(files: &[InputFile], format: Option<&str>) -> Result<&'static Format> {
+    if let Some(name) = format {
+        let names = FORMATS.iter().map(|format| format.name);
+        crate::did_you_mean::known("format", name, names)?;
+        return FORMATS
+            .iter()
+            .find(|format| format.name == name)
+            .ok_or_else(|| Error::invalid(format!("there is no format `{name}`")));
+    }
+    let mut found: Option<(&'static Format, &InputFile)> = None;
+    for file in files {
+        let Some(format) = of_file(file)? else { continue };
+        match found {
+            None => found = Some((format, file)),
+            Some((first, _)) if first.name == format.name => {}
+            Some((first, first_file)) => {
+                return Err(Error::invalid("the input has files of different formats")
+                    .with_detail(format!(
+                        "`{}` is {}, `{}` is {}.",
+                        first_file.path, first.name, file.path, format.name
+                    ))
+                    .with_hint("Name files of one format, or pass `--format`."));
+            }
+        }
+    }
+    if let Some((format, _)) = found {
+        return Ok(format);
+    }
+    let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+    let shown = files.first().map_or("the input", |file| &file.path);
+    Err(Error::new(ErrorKind::Unsupported, format!("cannot tell the format of `{shown}`"))
+        .with_detail("Neither its content nor its name says what it is.")
+        .with_hint(format!("Pass `--format` with one of {}.", names.join(", "))))
+}
+
+/// The format of one file by its content, else by its name; `None` when neither tells.
+fn of_file(file: &InputFile) -> Result<Option<&'static Format>> {
+    let head = head(file)?;
+    let by_content = FORMATS.iter().find(|format| !head.is_empty() && (format.sniff)(&head));
+    Ok(by_content.or_else(|| FORMATS.iter().find(|format| by_name(format, &file.path))))
+}
+
+fn by_name(format: &Format, path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    format.extensions.iter().any(|ending| {
+        name.strip_suffix(ending).is_some_and(|stem| stem.ends_with('.') && stem.len() > 1)
+    })
+}
+
+/// The first bytes, decompressed if the file is gzip.
+fn head(file: &InputFile) -> Result<Vec<u8>> {
+    const HEAD: u64 = 4096;
+    let failed = |e: std::io::Error| Error::io(format_args!("read `{}`", file.path), &e);
+    let mut head = Vec::new();
+    let opened = std::fs::File::open(&file.path).map_err(failed)?;
+    opened.take(HEAD).read_to_end(&mut head).map_err(failed)?;
+    if head.starts_with(&[0x1f, 0x8b]) {
+        let mut plain = Vec::new();
+        // The compressed text is cut off here: what comes out before the error is enough.
+        let _ = MultiGzDecoder::new(&head[..]).take(HEAD).read_to_end(&mut plain);
+        return Ok(plain);
+    }
+    Ok(head)
+}
