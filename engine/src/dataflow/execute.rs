@@ -12,6 +12,7 @@
 //!    └───────────┴──────────── error, panic, lost process ──────────────────┴──────► Err(first)
 //! ```
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -19,11 +20,15 @@ use std::time::{Duration, Instant};
 use timely::WorkerConfig;
 use timely::communication::allocator::ProcessBuilder;
 use timely::communication::allocator::thread::ThreadBuilder;
+use timely::communication::allocator::zero_copy::initialize::initialize_networking_from_sockets;
 use timely::communication::{Allocator, AllocatorBuilder, Hooks, initialize_from};
 use timely::worker::Worker;
 
 use super::failure::{Failure, catch, lock};
 use super::mesh::Cluster;
+use super::mesh_connect::connect;
+use super::mesh_control::Membership;
+use super::mesh_hello::{Hello, Kind};
 use crate::{Error, ErrorKind, Result};
 
 /// Which workers run a pipeline: threads of this process, and the other processes if there are any.
@@ -93,13 +98,29 @@ impl Run {
         self.busy_here.load(Ordering::SeqCst) == 0
     }
 
-    fn is_done(&self) -> bool {
+    /// Every worker of every process is done.
+    pub(super) fn is_done(&self) -> bool {
         self.is_done_here() && self.busy_elsewhere.load(Ordering::SeqCst) == 0
+    }
+
+    /// Every worker of another process is done.
+    pub(super) fn process_is_done(&self) {
+        self.busy_elsewhere.fetch_sub(1, Ordering::SeqCst);
+        self.failure.wake();
     }
 
     fn workers_have_left(&self) {
         *lock(&self.left) = true;
         self.leaving.notify_all();
+    }
+
+    pub(super) fn wait_for_workers_to_leave(&self) {
+        let left = lock(&self.left);
+        drop(self.leaving.wait_while(left, |left| !*left));
+    }
+
+    fn result<T>(&self, results: Vec<T>) -> Result<Vec<T>> {
+        self.failure.error().map_or(Ok(results), Err)
     }
 }
 
@@ -124,16 +145,54 @@ where
     if workers.threads == 0 {
         return Err(Error::invalid("a run needs at least one worker thread"));
     }
-    let _ = plan;
-    if workers.processes() > 1 {
-        return Err(Error::new(ErrorKind::Unsupported, "several processes are not supported yet"));
+    match &workers.cluster {
+        Some(cluster) if cluster.hosts.len() > 1 => {
+            execute_in_mesh(cluster, workers.threads, plan, build)
+        }
+        _ => {
+            let run = Arc::new(Run::new(workers.threads, 0));
+            let results = run_workers(local_builders(workers.threads), &run, None, build);
+            run.result(results)
+        }
     }
-    let run = Arc::new(Run::new(workers.threads, 0));
-    let results = run_workers(local_builders(workers.threads), &run, None, build);
-    match run.failure.error() {
-        Some(error) => Err(error),
-        None => Ok(results),
+}
+
+fn execute_in_mesh<T, F>(cluster: &Cluster, threads: usize, plan: u64, build: F) -> Result<Vec<T>>
+where
+    T: Send + 'static,
+    F: Fn(&mut Worker, &Arc<Failure>) -> Result<Job<T>> + Send + Sync + 'static,
+{
+    let (_turn, phase) = cluster.begin();
+    let (process, processes) = (cluster.process, cluster.hosts.len());
+    let run = Arc::new(Run::new(threads, processes - 1));
+    let listener = cluster.listener()?;
+    let hello = Hello { plan, phase, process, processes, threads, kind: Kind::Control };
+    let Some(sockets) = connect(cluster, &listener, hello, &run.failure) else {
+        return run.result(Vec::new());
+    };
+    let (membership, wires) = Membership::new(cluster, &run, sockets)?;
+    let mut results = Vec::new();
+    if membership.wait_until_ready() {
+        let hooks = Hooks::default();
+        let inner =
+            ProcessBuilder::new_typed_vector(threads, hooks.refill.clone(), hooks.spill.clone());
+        match initialize_networking_from_sockets(inner, wires, process, threads, hooks) {
+            Ok((builders, network)) => {
+                let builders = builders.into_iter().map(AllocatorBuilder::Tcp).collect();
+                results = run_workers(builders, &run, Some(process), build);
+                // Waits for timely's network threads, which end when the other processes' workers
+                // have left, too, or the run has failed; it panics if one of them has.
+                if panic::catch_unwind(AssertUnwindSafe(|| drop(network))).is_err() {
+                    let bug = Error::new(ErrorKind::Worker, "a network thread panicked");
+                    run.failure.set(bug);
+                }
+            }
+            Err(error) => run.failure.set(Error::io("start network threads", &error)),
+        }
     }
+    run.workers_have_left();
+    membership.leave();
+    run.result(results)
 }
 
 /// Channels between the threads of this process.
@@ -161,10 +220,7 @@ where
 {
     let threads = builders.len();
     let shared = Arc::clone(run);
-    let work = move |allocator| {
-        // Workers are numbered through all processes; people count them within each.
-        work(allocator, &shared, threads, process, &build)
-    };
+    let work = move |allocator| work(allocator, &shared, threads, process, &build);
     let results = match initialize_from(builders, Box::new(()), work) {
         Ok(guards) => guards.join(),
         Err(refused) => {
@@ -200,6 +256,7 @@ where
     F: Fn(&mut Worker, &Arc<Failure>) -> Result<Job<T>>,
 {
     run.failure.wake_me();
+    // Workers are numbered through all processes; people count them within each.
     let thread = allocator.index() % threads;
     let name = match process {
         None => format!("worker {thread}"),

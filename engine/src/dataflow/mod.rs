@@ -3,6 +3,11 @@
 mod execute;
 mod failure;
 mod mesh;
+mod mesh_connect;
+mod mesh_control;
+mod mesh_frame;
+mod mesh_hello;
+mod mesh_wire;
 
 pub use execute::{Job, Workers, execute};
 pub use failure::Failure;

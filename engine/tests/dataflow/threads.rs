@@ -1,51 +1,12 @@
-//! Runs on the threads of one process: right results, and every failure ends all workers.
-#![cfg(feature = "dataflow")]
-#![allow(clippy::unwrap_used)]
+//! Runs on the threads of one process.
 
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
 
 use engine::dataflow::{Failure, Job, Workers, execute};
-use engine::{Error, Result};
-use timely::dataflow::operators::probe::Handle;
-use timely::dataflow::operators::vec::{Map, ToStream};
-use timely::dataflow::operators::{Exchange, Inspect, Probe};
+use engine::{Error, ErrorKind};
 use timely::worker::Worker;
 
-/// Every worker sends the numbers below `n`, each to the worker its value names, which sums them.
-fn sums(
-    n: u64,
-    per_number: impl Fn(u64, &Failure) + Clone + 'static,
-) -> impl Fn(&mut Worker, &Arc<Failure>) -> Result<Job<u64>> {
-    move |worker, failure| {
-        let sum = std::rc::Rc::new(std::cell::Cell::new(0));
-        let (adding, per_number, failure) = (sum.clone(), per_number.clone(), Arc::clone(failure));
-        let probe = Handle::new();
-        worker.dataflow::<u64, _, _>(|scope| {
-            (0..n)
-                .to_stream(scope)
-                .exchange(|number| *number)
-                .map(move |number| {
-                    per_number(number, &failure);
-                    number
-                })
-                .inspect(move |number| adding.set(adding.get() + number))
-                .probe_with(&probe);
-        });
-        Ok(Job { done: Box::new(move || probe.done()), finish: Box::new(move || Ok(sum.get())) })
-    }
-}
-
-/// A run that hangs must fail the test, not hold it up.
-fn within<T: Send + 'static>(seconds: u64, run: impl FnOnce() -> T + Send + 'static) -> T {
-    let (send, receive) = mpsc::channel();
-    let thread = thread::spawn(move || send.send(run()));
-    let result = receive.recv_timeout(Duration::from_secs(seconds)).expect("the run hangs");
-    thread.join().unwrap().unwrap();
-    result
-}
+use crate::support::{sums, within};
 
 #[test]
 fn numbers_reach_their_workers() {
@@ -119,5 +80,5 @@ fn errors_and_panics_of_build_and_finish_end_all_workers() {
 #[test]
 fn a_run_without_workers_is_refused() {
     let error = execute(&Workers::local(0), 0, sums(1, |_, _| {})).unwrap_err();
-    assert_eq!(error.kind(), engine::ErrorKind::InvalidArgument);
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
 }
