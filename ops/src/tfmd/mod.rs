@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** no other module names the protobuf library or a generated file.
 
+mod float;
 #[allow(
     clippy::all,
     clippy::pedantic,
@@ -14,10 +15,12 @@
     reason = "generated code; the kinds of anomalies explain themselves by their names"
 )]
 mod generated;
+mod nearest;
 #[cfg(test)]
 mod regenerate;
 #[cfg(test)]
 mod testing;
+pub mod text;
 mod wire;
 
 use std::sync::LazyLock;

@@ -4,10 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
-/// Every file below `../shared/golden/tfdv` whose name passes, in order of path.
+/// Every file below `../shared/golden/tfdv` with this extension whose name without it passes, in
+/// order of path.
 ///
 /// Empty, with a note, where that folder is absent.
-pub(super) fn goldens(wanted: impl Fn(&str) -> bool) -> Vec<(PathBuf, Vec<u8>)> {
+pub(super) fn goldens(extension: &str, wanted: impl Fn(&str) -> bool) -> Vec<(PathBuf, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/golden/tfdv");
     let (mut folders, mut files) = (vec![root], Vec::new());
     while let Some(folder) = folders.pop() {
@@ -15,7 +16,9 @@ pub(super) fn goldens(wanted: impl Fn(&str) -> bool) -> Vec<(PathBuf, Vec<u8>)> 
             let path = entry.expect("entry").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.file_name().and_then(|n| n.to_str()).is_some_and(&wanted) {
+            } else if path.extension().is_some_and(|e| e == extension)
+                && path.file_stem().and_then(|n| n.to_str()).is_some_and(&wanted)
+            {
                 files.push(path);
             }
         }
@@ -25,4 +28,9 @@ pub(super) fn goldens(wanted: impl Fn(&str) -> bool) -> Vec<(PathBuf, Vec<u8>)> 
     }
     files.sort();
     files.into_iter().map(|path| (path.clone(), std::fs::read(path).expect("read"))).collect()
+}
+
+/// The file of the same name with another extension, if there is one.
+pub(super) fn sibling(path: &Path, extension: &str) -> Option<Vec<u8>> {
+    std::fs::read(path.with_extension(extension)).ok()
 }

@@ -1,9 +1,14 @@
 //! Messages as bytes, exactly as Python's protobuf library writes them.
 
-use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
-use prost_reflect::{Kind, MessageDescriptor, ReflectMessage};
+use std::collections::HashMap;
 
-use super::Any;
+use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
+use prost_reflect::{DynamicMessage, Kind, MapKey, MessageDescriptor, ReflectMessage, Value};
+
+use super::{Any, DESCRIPTOR_POOL};
+
+/// How deep messages may be nested in each other: the limit of every protobuf library.
+pub(super) const MAX_DEPTH: usize = 100;
 
 /// What the type of a message in an [`Any`] is prefixed with.
 pub(super) const TYPE_URL: &str = "type.googleapis.com/";
@@ -14,10 +19,8 @@ pub(super) const TYPE_URL: &str = "type.googleapis.com/";
 /// writes every floating-point field, this gives the bytes that TFDV gives for the same message,
 /// so that files can be compared by their bytes.
 pub fn encode<M: ReflectMessage>(message: &M) -> Vec<u8> {
-    let raw = message.encode_to_vec();
-    let mut out = Vec::with_capacity(raw.len());
-    canonical(&message.descriptor(), &raw, &mut out);
-    out
+    in_order(&message.descriptor(), &message.encode_to_vec())
+        .expect("a message just encoded is well-formed")
 }
 
 /// Puts a message into an [`Any`], under its full name.
@@ -37,16 +40,61 @@ pub fn unpack<M: ReflectMessage + Default>(any: &Any) -> Option<M> {
     M::decode(any.value.as_slice()).ok()
 }
 
-/// Appends the canonical form of `raw`, which this process has encoded itself.
-fn canonical(descriptor: &MessageDescriptor, raw: &[u8], out: &mut Vec<u8>) {
-    let mut fields = split(raw).expect("a message just encoded is well-formed");
+/// A message by its description, for printing it.
+pub(super) fn dynamic<M: ReflectMessage>(message: &M) -> DynamicMessage {
+    DynamicMessage::decode(message.descriptor(), encode(message).as_slice())
+        .expect("both forms of a message have the same limit of nesting")
+}
+
+/// The address of the type and the message that an `Any` holds, if that type is known here.
+pub(super) fn expand_any(message: &DynamicMessage) -> Option<(String, DynamicMessage)> {
+    if message.descriptor().full_name() != "google.protobuf.Any" {
+        return None;
+    }
+    let url = message.get_field_by_name("type_url")?.as_str()?.to_owned();
+    let inner = DESCRIPTOR_POOL.get_message_by_name(url.rsplit_once('/')?.1)?;
+    let value = message.get_field_by_name("value")?;
+    // What another program packed may hold explicit defaults.
+    let bytes = in_order(&inner, value.as_bytes()?)?;
+    Some((url, DynamicMessage::decode(inner, bytes.as_slice()).ok()?))
+}
+
+/// The entries of a map in ascending order of key.
+pub(super) fn sorted(entries: &HashMap<MapKey, Value>) -> Vec<(&MapKey, &Value)> {
+    let mut entries: Vec<_> = entries.iter().collect();
+    entries.sort_by_key(|(key, _)| *key);
+    entries
+}
+
+/// The name of a value of an enumeration, if this number has one.
+pub(super) fn enum_name(kind: &Kind, number: i32) -> Option<String> {
+    let Kind::Enum(values) = kind else { return None };
+    Some(values.get_value(number)?.name().to_owned())
+}
+
+/// The canonical form of `raw`; `None` if that is not well-formed or nested too deeply.
+pub(super) fn in_order(descriptor: &MessageDescriptor, raw: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(raw.len());
+    canonical(descriptor, raw, MAX_DEPTH, &mut out)?;
+    Some(out)
+}
+
+/// Appends the canonical form of `raw`; `None` if that is not well-formed or nested too deeply.
+fn canonical(
+    descriptor: &MessageDescriptor,
+    raw: &[u8],
+    depth: usize,
+    out: &mut Vec<u8>,
+) -> Option<()> {
+    let depth = depth.checked_sub(1)?;
+    let mut fields = split(raw)?;
     // Stable: the elements of a repeated field and the entries of a map keep their order.
     fields.sort_by_key(|field| field.number);
     for Field { number, wire_type, whole, payload } in fields {
         match descriptor.get_field(number).map(|f| (f.kind(), f.containing_oneof())) {
-            Some((Kind::Message(inner), _)) => {
+            Some((Kind::Message(inner), _)) if wire_type == WireType::LengthDelimited => {
                 let mut bytes = Vec::with_capacity(payload.len());
-                canonical(&inner, payload, &mut bytes);
+                canonical(&inner, payload, depth, &mut bytes)?;
                 encode_key(number, wire_type, out);
                 encode_varint(bytes.len() as u64, out);
                 out.extend_from_slice(&bytes);
@@ -57,6 +105,7 @@ fn canonical(descriptor: &MessageDescriptor, raw: &[u8], out: &mut Vec<u8>) {
             _ => out.extend_from_slice(whole),
         }
     }
+    Some(())
 }
 
 struct Field<'a> {
@@ -146,7 +195,7 @@ mod tests {
 
     #[test]
     fn bytes_are_those_of_tfdv() {
-        for (path, bytes) in goldens(|name| name.ends_with(".pb")) {
+        for (path, bytes) in goldens("pb", |_| true) {
             let message = DatasetFeatureStatisticsList::decode(bytes.as_slice()).unwrap();
             assert!(encode(&message) == bytes, "{}", path.display());
         }

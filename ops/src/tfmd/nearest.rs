@@ -1,0 +1,60 @@
+//! The name that was probably meant.
+
+use engine::Error;
+
+/// Adds a hint to an error about an unknown name, if one of the known names is close to it.
+pub(super) fn hint(error: Error, name: &str, known: &[String]) -> Error {
+    match nearest(name, known) {
+        Some(close) => error.with_hint(format!("Did you mean `{close}`?")),
+        None => error,
+    }
+}
+
+/// The first of the closest names, unless it differs in more than a third of its letters.
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let limit = name.chars().count().min(60) / 3;
+    known
+        .iter()
+        .map(|candidate| (distance(name, candidate), candidate))
+        .filter(|(distance, _)| *distance <= limit.max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate.as_str())
+}
+
+/// Levenshtein's distance: how many letters must be inserted, removed or replaced.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    // Names in our messages are short: anything longer is far from all of them.
+    for (i, x) in a.chars().take(100).enumerate() {
+        let mut diagonal = i;
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearest_names() {
+        fn check(name: &str, expected: Option<&str>) {
+            let known = ["feature", "string_domain", "is_categorical"].map(String::from);
+            assert_eq!(nearest(name, &known), expected, "{name}");
+        }
+        check("featrue", Some("feature"));
+        check("features", Some("feature"));
+        check("Feature", Some("feature"));
+        check("string_domian", Some("string_domain"));
+        check("x", None);
+        check("", None);
+        check("presence", None);
+        check(&"feature".repeat(1000), None);
+    }
+}

@@ -1,0 +1,8 @@
+//! The text form of messages: `schema.pbtxt` and its like.
+
+mod parse;
+mod print;
+mod scan;
+
+pub use parse::parse;
+pub use print::print;
