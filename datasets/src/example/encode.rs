@@ -156,13 +156,17 @@ impl Encoded {
                 let values = &values.values()[range];
                 let len = values.iter().map(|&value| varint_len(value as u64)).sum();
                 if self.packed(0x1a, len, out) {
-                    values.iter().for_each(|&value| put_varint(value as u64, out));
+                    for &value in values {
+                        put_varint(value as u64, out);
+                    }
                 }
             }
             Values::Floats(values) => {
                 let values = &values.values()[range];
                 if self.packed(0x12, values.len() * 4, out) {
-                    values.iter().for_each(|value| out.extend_from_slice(&value.to_le_bytes()));
+                    for value in values {
+                        out.extend_from_slice(&value.to_le_bytes());
+                    }
                 }
             }
             Values::Bytes(values) => self.bytes(values, range, out),
@@ -346,7 +350,7 @@ mod tests {
             "zz",
         ];
         assert_eq!(names, expected);
-        let nulls: Vec<_> = decoded.columns().iter().map(|column| column.null_count()).collect();
+        let nulls: Vec<_> = decoded.columns().iter().map(Array::null_count).collect();
         assert_eq!(nulls, [1, 1, 0, 0, 0, 0, 0, 1, 1]);
         let values = |name| decoded.column_by_name(name).unwrap().as_list::<i32>().values().clone();
         assert_eq!(values("zz").as_primitive::<Int64Type>().values(), &[-5, 7]);

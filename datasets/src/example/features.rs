@@ -172,7 +172,16 @@ impl Features {
     /// A feature that came in several pieces.
     #[cold]
     fn merged(&mut self, row: usize, column: usize, entry: &Entry<'_>) -> Result<(), Trouble> {
-        let whole: Vec<u8> = entry.pieces().flatten().copied().collect();
+        let mut whole = Vec::new();
+        for piece in entry.pieces() {
+            // A field must not go on from one piece into the next.
+            let mut rest = piece;
+            while !rest.is_empty() {
+                let end = wire::tag(&mut rest).and_then(|(_, wire)| wire::skip(wire, &mut rest));
+                end.map_err(|flaw| Trouble { flaw, column: Some(column) })?;
+            }
+            whole.extend_from_slice(piece);
+        }
         self.feature(row, column, &whole)
     }
 
@@ -245,19 +254,24 @@ impl Features {
         }
     }
 
-    /// Ends a record that was read without trouble: keeps it unless a kind is wrong.
+    /// Why a record that was read without trouble cannot be kept.
     #[inline]
-    pub(super) fn accept(&mut self) -> Result<(), String> {
-        if !self.conflicts.is_empty() {
-            let (column, here) = self.conflicts[0];
-            let before = self.columns[column].kind().map_or("nothing", Kind::name);
-            let (name, here) = (self.name(column), here.name());
-            return Err(format!("feature `{name}` has {here} here but {before} before"));
-        }
-        if !self.fresh.is_empty() {
-            self.fresh.clear();
-        }
-        Ok(())
+    pub(super) fn conflict(&self) -> Result<(), String> {
+        if self.conflicts.is_empty() { Ok(()) } else { Err(self.first_conflict()) }
+    }
+
+    #[cold]
+    fn first_conflict(&self) -> String {
+        let (column, here) = self.conflicts[0];
+        let before = self.columns[column].kind().map_or("nothing", Kind::name);
+        let (name, here) = (self.name(column), here.name());
+        format!("feature `{name}` has {here} here but {before} before")
+    }
+
+    /// Ends a record by keeping it.
+    #[inline]
+    pub(super) fn accept(&mut self) {
+        self.fresh.clear();
     }
 
     /// Ends a record by taking back everything that it added.

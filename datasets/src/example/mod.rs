@@ -169,10 +169,12 @@ impl ExampleDecoder {
             return Err(format!("the record of {} bytes is too long", record.len()));
         }
         self.fields(record)?;
-        self.features.accept()?;
+        self.features.conflict()?;
         if let Lists::Read(lists) = &mut self.lists {
-            lists.accept()?;
+            lists.conflict()?;
+            lists.accept();
         }
+        self.features.accept();
         Ok(())
     }
 

@@ -146,14 +146,15 @@ impl FeatureLists {
             self.fresh.swap_remove(i);
             self.columns[column].features.forget_kind();
         }
+        let trouble = |flaw| Trouble { flaw, column: Some(column) };
         for mut piece in pieces {
             while !piece.is_empty() {
-                match wire::tag(&mut piece)? {
+                match wire::tag(&mut piece).map_err(trouble)? {
                     (1, wire) => {
-                        let feature = wire::message(1, wire, &mut piece)?;
+                        let feature = wire::message(1, wire, &mut piece).map_err(trouble)?;
                         self.feature(column, feature)?;
                     }
-                    (_, wire) => wire::skip(wire, &mut piece)?,
+                    (_, wire) => wire::skip(wire, &mut piece).map_err(trouble)?,
                 }
             }
         }
@@ -204,15 +205,17 @@ impl FeatureLists {
         Ok(())
     }
 
-    /// Ends a record that was read without trouble: keeps it unless a kind is wrong.
-    pub(super) fn accept(&mut self) -> Result<(), String> {
-        if let Some((column, here)) = self.conflicts.first() {
-            let before = self.columns[*column].features.kind().map_or("nothing", Kind::name);
-            let (name, here) = (self.name(*column), here.name());
-            return Err(format!("feature list `{name}` has {here} here but {before} before"));
-        }
+    /// Why a record that was read without trouble cannot be kept.
+    pub(super) fn conflict(&self) -> Result<(), String> {
+        let Some((column, here)) = self.conflicts.first() else { return Ok(()) };
+        let before = self.columns[*column].features.kind().map_or("nothing", Kind::name);
+        let (name, here) = (self.name(*column), here.name());
+        Err(format!("feature list `{name}` has {here} here but {before} before"))
+    }
+
+    /// Ends a record by keeping it.
+    pub(super) fn accept(&mut self) {
         self.fresh.clear();
-        Ok(())
     }
 
     /// Ends a record by taking back everything that it added.
