@@ -4,8 +4,10 @@
 //! bytes, the text and the JSON of every message agree with those that TFDV reads and writes. The
 //! Rust types are generated from them once and committed.
 //!
-//! **Invariant:** no other module names the protobuf library or a generated file.
+//! **Invariant:** files are written by [`encode`], [`text::print`] and read by
+//! their counterparts, never by the protobuf library's own methods, whose bytes differ from TFDV's.
 
+mod features;
 mod float;
 #[allow(
     clippy::all,
@@ -16,6 +18,7 @@ mod float;
 )]
 mod generated;
 mod nearest;
+mod path;
 #[cfg(test)]
 mod regenerate;
 #[cfg(test)]
