@@ -12,6 +12,12 @@ mod examples;
 pub mod generator;
 mod options;
 mod path;
+mod string;
+#[cfg(test)]
+mod testing;
+mod text;
+mod top_k;
+mod value_counts;
 
 use std::sync::Arc;
 
@@ -25,11 +31,13 @@ pub use generator::{
 };
 pub use options::{SliceSpec, StatsOptions};
 pub use path::FeaturePath;
+pub use top_k::{FeatureRanks, TopK};
+pub use value_counts::{Tally, ValueCounts, WeightedCount};
 
 use crate::tfmd::DatasetFeatureStatisticsList;
 
 /// Every statistic of a single feature, in the order in which they patch the result.
-pub static GENERATORS: &[Generator] = &[];
+pub static GENERATORS: &[Generator] = &[string::GENERATOR];
 
 /// Every statistic of several features together.
 pub static DATASET_GENERATORS: &[DatasetGenerator] = &[];
@@ -40,13 +48,31 @@ pub fn generate_statistics(
     options: Arc<StatsOptions>,
 ) -> StatisticsHandle {
     let examples = batches.par_do(Prepare::new(options.clone()));
-    let dataset = examples.combine_globally(DatasetStats::new(options));
-    StatisticsHandle { dataset }
+    let dataset = examples.combine_globally(DatasetStats::new(options.clone()));
+    let ranks = if options.use_sketch_based_topk_uniques {
+        Ranks::Sketched
+    } else if options.is_weighted() {
+        let counts = examples.combine_per_key(ValueCounts::<WeightedCount>::new(options.clone()));
+        Ranks::Weighted(counts.combine_globally(TopK::new(options)))
+    } else {
+        let counts = examples.combine_per_key(ValueCounts::<u64>::new(options.clone()));
+        Ranks::Counted(counts.combine_globally(TopK::new(options)))
+    };
+    StatisticsHandle { dataset, ranks }
 }
 
 /// A handle on the statistics that a run will give.
 pub struct StatisticsHandle {
     dataset: Combined<DatasetStats>,
+    ranks: Ranks,
+}
+
+/// Where the distinct and the most frequent values come from.
+enum Ranks {
+    /// From a generator among the others.
+    Sketched,
+    Counted(Combined<TopK<u64>>),
+    Weighted(Combined<TopK<WeightedCount>>),
 }
 
 impl StatisticsHandle {
@@ -55,6 +81,12 @@ impl StatisticsHandle {
     /// # Errors
     /// When a state cannot be read or contradicts an option.
     pub fn output(&self, outputs: &mut Outputs) -> Result<DatasetFeatureStatisticsList> {
-        self.dataset.output(outputs)
+        let mut list = self.dataset.output(outputs)?;
+        match &self.ranks {
+            Ranks::Sketched => {}
+            Ranks::Counted(ranks) => ranks.output(outputs)?.patch(&mut list),
+            Ranks::Weighted(ranks) => ranks.output(outputs)?.patch(&mut list),
+        }
+        Ok(list)
     }
 }

@@ -88,6 +88,11 @@ pub struct SliceSpec {
 }
 
 impl StatsOptions {
+    /// True when any feature is weighted.
+    pub fn is_weighted(&self) -> bool {
+        self.weight_feature.is_some() || !self.per_feature_weight_override.is_empty()
+    }
+
     /// What the schema says of a feature, if anything.
     pub fn schema_feature(&self, path: &FeaturePath) -> Option<&crate::tfmd::Feature> {
         let mut features = &self.schema.as_ref()?.feature;

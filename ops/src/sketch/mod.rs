@@ -1,0 +1,3 @@
+//! Monoids without a feature: sums and sketches that statistics are made of.
+
+pub mod exact_sum;
