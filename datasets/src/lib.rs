@@ -7,6 +7,7 @@
 //! | how are records framed, and what is a tf.Example? | [`TfRecordSource`], [`ExampleDecoder`] |
 //! | how is text made into columns? | [`csv`] |
 //! | how are row groups read? | [`parquet`] |
+//! | where does data come from that is known in advance? | [`synthetic`] |
 //! | how does a result reach the disk whole or not at all? | [`artifacts`] |
 //!
 //! **Invariant:** nothing is computed here but the types of CSV columns, without which there would
@@ -20,6 +21,7 @@ mod formats;
 pub mod inputs;
 mod options;
 pub mod parquet;
+pub mod synthetic;
 mod tfrecord;
 
 pub use example::{ExampleDecoder, ExampleEncoder, Payload, SEQUENCE_COLUMN, write_examples};
