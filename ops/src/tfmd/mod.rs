@@ -4,7 +4,7 @@
 //! bytes, the text and the JSON of every message agree with those that TFDV reads and writes. The
 //! Rust types are generated from them once and committed.
 //!
-//! **Invariant:** files are written by [`encode`], [`text::print`] and read by
+//! **Invariant:** files are written by [`encode`], [`text::print`] and [`json::print`] and read by
 //! their counterparts, never by the protobuf library's own methods, whose bytes differ from TFDV's.
 
 mod features;
@@ -17,6 +17,8 @@ mod float;
     reason = "generated code; the kinds of anomalies explain themselves by their names"
 )]
 mod generated;
+pub mod json;
+mod load;
 mod nearest;
 mod path;
 #[cfg(test)]
@@ -32,6 +34,7 @@ use prost_reflect::DescriptorPool;
 
 pub use generated::metadata::*;
 pub use generated::slicing::{SlicingConfig, SlicingSpec};
+pub use load::{load_anomalies, load_schema, load_slicing_config, load_statistics};
 pub use prost_reflect::prost_types::Any;
 pub use wire::{encode, pack, unpack};
 

@@ -75,7 +75,7 @@ pub(super) fn enum_name(kind: &Kind, number: i32) -> Option<String> {
 /// The canonical form of `raw`; `None` if that is not well-formed or nested too deeply.
 pub(super) fn in_order(descriptor: &MessageDescriptor, raw: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(raw.len());
-    canonical(descriptor, raw, MAX_DEPTH, &mut out)?;
+    canonical(descriptor, raw, 2 * MAX_DEPTH, &mut out)?;
     Some(out)
 }
 
