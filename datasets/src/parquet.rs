@@ -1,5 +1,9 @@
 //! Parquet files: groups of rows as shards, columns projected, everything that arrow-rs decodes.
 
+mod schema;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,11 +11,12 @@ use std::sync::Arc;
 
 use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-    ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use ::parquet::errors::ParquetError;
-use ::parquet::file::metadata::ParquetMetaData;
+use ::parquet::file::metadata::{
+    ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
+};
 use arrow_schema::Schema;
 use engine::{Batch, Error, ErrorKind, Rejected, Result, Shard, Source};
 
@@ -97,31 +102,11 @@ impl ParquetSource {
         let first = files.next()?;
         let conflict = |file: &ParquetFile| -> Option<String> {
             let (a, b) = (first.metadata.schema(), file.metadata.schema());
-            let differs = different_column(a, b)?;
+            let differs = schema::difference(a, b)?;
             Some(format!("{differs} (`{}` and `{}`)", first.path, file.path))
         };
         files.find_map(conflict)
     }
-}
-
-/// The first column that one schema lacks or has with another type.
-fn different_column(a: &Schema, b: &Schema) -> Option<String> {
-    for field in a.fields() {
-        match b.field_with_name(field.name()) {
-            Err(_) => return Some(format!("column `{}` is in one file only", field.name())),
-            Ok(other) if other.data_type() != field.data_type() => {
-                return Some(format!(
-                    "column `{}` is {} in one file and {} in another",
-                    field.name(),
-                    field.data_type(),
-                    other.data_type()
-                ));
-            }
-            Ok(_) => {}
-        }
-    }
-    let only = b.fields().iter().find(|field| a.field_with_name(field.name()).is_err())?;
-    Some(format!("column `{}` is in one file only", only.name()))
 }
 
 impl ParquetFile {
@@ -158,8 +143,15 @@ fn shard_ranges(metadata: &ParquetMetaData) -> Vec<std::ops::Range<u64>> {
 /// Reads the footer of a file.
 fn footer(path: &str) -> Result<ArrowReaderMetadata> {
     let file = File::open(path).map_err(|e| Error::io(format_args!("open `{path}`"), &e))?;
-    let options = ArrowReaderOptions::new();
-    let metadata = guarded(|| ArrowReaderMetadata::load(&file, options));
+    let metadata = guarded(|| {
+        // Only the encodings of the pages are of interest here, not the ranges of their values.
+        let options = ParquetMetaDataOptions::new()
+            .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
+            .with_encoding_stats_as_mask(true);
+        let mut reader = ParquetMetaDataReader::new().with_metadata_options(Some(options));
+        reader.try_parse(&file)?;
+        schema::readable(reader.finish()?)
+    });
     metadata.map_err(|reason| {
         Error::new(ErrorKind::Input, format!("`{path}` is not a sound Parquet file"))
             .with_detail(format!("Its footer cannot be read: {reason}."))

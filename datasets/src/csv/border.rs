@@ -6,14 +6,13 @@
 //! text before the range is read from further and further back under every possible assumption,
 //! until all of them agree.
 //!
-//! Text without any quote tells nothing. Since a quoted cell is at most [`MAX_RECORD`] long, so much
-//! text without a quote cannot lie in one.
+//! Text without any quote tells nothing. Since a record is at most [`Sizes::record`] long, so much text
+//! without a quote cannot lie in a quoted cell.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
-/// A longer record is refused, so that a quote that is never closed does not fill the memory.
-pub(super) const MAX_RECORD: usize = 16 << 20;
+use super::Sizes;
 
 /// The state of a reader between two bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +60,9 @@ pub(super) fn state_at(
     data_start: u64,
     at: u64,
     delimiter: u8,
+    sizes: Sizes,
 ) -> std::io::Result<State> {
-    let mut window = 64 << 10;
+    let mut window = sizes.window;
     loop {
         let from = at.saturating_sub(window).max(data_start);
         let mut states = vec![State::Plain];
@@ -84,7 +84,7 @@ pub(super) fn state_at(
         if let [state] = states[..] {
             return Ok(state);
         }
-        if !any_quote && at - from >= MAX_RECORD as u64 {
+        if !any_quote && at - from >= sizes.record as u64 {
             return Ok(State::Plain);
         }
         window = window.saturating_mul(16);

@@ -2,7 +2,7 @@
 //!
 //! Without types every cell is text (a nullable `BinaryView` column for each column of the data), and
 //! [`CsvTypes`] finds the types in a first pass; with types the columns are `Int64`, `Float32`,
-//! `BinaryView`, `Null` (a column without a single value), or lists of these.
+//! `Binary`, `Null` (a column without a single value), or lists of these.
 //!
 //! Large plain files are read in ranges of [`RANGE`] bytes, each a shard, cut at the borders of
 //! records; so the shards depend on the data alone. A gzip file is one shard.
@@ -12,6 +12,8 @@ mod cells;
 mod number;
 mod read;
 mod scan;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use std::collections::HashMap;
@@ -30,6 +32,22 @@ use crate::inputs::InputFile;
 /// Bytes of a plain file that make one shard.
 pub const RANGE: u64 = 64 << 20;
 
+/// How much is read at once. The range decides what a shard is; the others change nothing that a
+/// reader of well-formed data could see.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    /// Bytes of a plain file that make one shard.
+    range: u64,
+    /// Bytes read at once; rows that are wide get larger blocks.
+    block: usize,
+    /// A longer record is refused, so that a quote that is never closed does not fill the memory.
+    record: usize,
+    /// How far before a range is looked first.
+    window: u64,
+}
+
+const SIZES: Sizes = Sizes { range: RANGE, block: 1 << 20, record: 16 << 20, window: 64 << 10 };
+
 /// CSV files with the same columns.
 pub struct CsvSource {
     files: Vec<CsvFile>,
@@ -42,6 +60,7 @@ pub struct CsvSource {
     schema: SchemaRef,
     delimiter: u8,
     multivalent: Multivalent,
+    sizes: Sizes,
 }
 
 /// One file, and where its records begin.
@@ -80,10 +99,10 @@ impl CsvSource {
     /// # Errors
     /// When a file cannot be read, when headers differ, or when a column that was named is unknown.
     pub fn open(files: Vec<InputFile>, options: &ReadOptions) -> Result<Self> {
-        Self::with_range(files, options, RANGE)
+        Self::with_sizes(files, options, SIZES)
     }
 
-    fn with_range(mut files: Vec<InputFile>, options: &ReadOptions, range: u64) -> Result<Self> {
+    fn with_sizes(mut files: Vec<InputFile>, options: &ReadOptions, sizes: Sizes) -> Result<Self> {
         files.sort_by(|a, b| a.path.cmp(&b.path));
         let delimiter = options.delimiter;
         if matches!(delimiter, b'"' | b'\n' | b'\r') {
@@ -102,9 +121,9 @@ impl CsvSource {
                     same_header(first, known, &file.path, &names)?;
                 }
             }
-            let ranges = if start.gzip { 1 } else { file.bytes.div_ceil(range).max(1) };
+            let ranges = if start.gzip { 1 } else { file.bytes.div_ceil(sizes.range).max(1) };
             for i in 0..ranges {
-                let (begin, end) = (i * range, ((i + 1) * range).min(file.bytes));
+                let (begin, end) = (i * sizes.range, ((i + 1) * sizes.range).min(file.bytes));
                 let whole = ranges == 1;
                 shards.push(Shard {
                     path: file.path.clone(),
@@ -127,6 +146,7 @@ impl CsvSource {
             schema: Arc::new(Schema::empty()),
             delimiter,
             multivalent: options.multivalent.clone(),
+            sizes,
         };
         for name in &source.multivalent.columns {
             known_column(name, &source.header)?;
@@ -230,7 +250,7 @@ impl Start {
                     let header = cells.map(|cells| column_names(path, cells)).transpose()?;
                     return Ok(Start { gzip, data_start: data_start as u64, header });
                 }
-                None if last || text.len() > border::MAX_RECORD => {
+                None if last || text.len() > SIZES.record => {
                     return Err(Error::input(format!("the header of `{path}` does not end"))
                         .with_detail(format!(
                             "It opens a quote that is not closed within {} bytes.",

@@ -18,14 +18,12 @@ use arrow_buffer::Buffer;
 use engine::{Batch, Error, Rejected, Result};
 use flate2::read::MultiGzDecoder;
 
-use super::border::{MAX_RECORD, end_of_record, state_at};
+use super::border::{end_of_record, state_at};
 use super::cells::{Column, GROUP};
 use super::number::PADDING;
 use super::scan::{Rows, Stop, Want};
 use super::{CsvFile, CsvSource};
 
-/// Bytes read at once; rows that are wide get larger blocks.
-const BLOCK: usize = 1 << 20;
 /// Wide rows: a block holds so many, so that the cost of a batch is spread over them.
 const ROWS_IN_BLOCK: usize = 2048;
 
@@ -108,7 +106,7 @@ impl<'a> Reader<'a> {
             n_rows: 0,
             n_records: 0,
             bytes_told: 0,
-            block_size: BLOCK,
+            block_size: source.sizes.block,
             done: false,
         };
         if file.gzip {
@@ -128,12 +126,12 @@ impl<'a> Reader<'a> {
                     .skip_to_record(&mut text, file.data_start, part.start)
                     .map_err(|e| Error::io(format_args!("read `{path}`"), &e))?;
             }
-            text.seek(SeekFrom::Start(reader.block_offset))
-                .map_err(|e| Error::io(format_args!("read `{path}`"), &e))?;
+            // Behind the end of the part there is nothing to read.
+            if reader.block_offset < reader.end {
+                text.seek(SeekFrom::Start(reader.block_offset))
+                    .map_err(|e| Error::io(format_args!("read `{path}`"), &e))?;
+            }
             reader.text.reader = Box::new(text);
-        }
-        if reader.block_offset >= reader.end {
-            reader.done = true;
         }
         Ok(reader)
     }
@@ -148,7 +146,7 @@ impl<'a> Reader<'a> {
         let delimiter = self.source.delimiter;
         // The newline before a record may be the last byte of the part before.
         let mut at = start - 1;
-        let mut state = state_at(file, data_start, at, delimiter)?;
+        let mut state = state_at(file, data_start, at, delimiter, self.source.sizes)?;
         let mut before = b'\n';
         if at > data_start {
             let mut byte = [0];
@@ -167,7 +165,7 @@ impl<'a> Reader<'a> {
             }
             at += n as u64;
             state = next;
-            if n == 0 || at > start + MAX_RECORD as u64 && at > self.end {
+            if n == 0 || at > start + self.source.sizes.record as u64 && at > self.end {
                 self.block_offset = u64::MAX;
                 return Ok(());
             }
@@ -232,9 +230,12 @@ impl<'a> Reader<'a> {
                 if self.last {
                     fatal =
                         Some("a quoted cell is not closed before the end of the file".to_owned());
-                } else if self.len - next > MAX_RECORD {
+                } else if self.len - next > self.source.sizes.record {
                     let what = if quoted { "a quoted cell" } else { "a line" };
-                    fatal = Some(format!("{what} goes on for more than {MAX_RECORD} bytes"));
+                    fatal = Some(format!(
+                        "{what} goes on for more than {} bytes",
+                        self.source.sizes.record
+                    ));
                 }
             }
             if n_found > 0 || fatal.is_some() || self.done {
@@ -244,8 +245,8 @@ impl<'a> Reader<'a> {
                 }
                 if n_found > 0 {
                     let row_bytes = (next - from) / n_found;
-                    self.block_size =
-                        (row_bytes * ROWS_IN_BLOCK.min(self.batch_rows)).clamp(BLOCK, MAX_RECORD);
+                    self.block_size = (row_bytes * ROWS_IN_BLOCK.min(self.batch_rows))
+                        .clamp(self.source.sizes.block, self.source.sizes.record);
                 }
                 if batch.records.num_rows() == 0 && batch.rejected.is_empty() && batch.bytes == 0 {
                     return Ok(None);
