@@ -56,7 +56,8 @@ fn a_flood_of_strangers_does_not_keep_processes_apart() {
     let loud = thread::spawn(move || {
         // Ends when the other end has hung up.
         let mut stranger = TcpStream::connect(host).unwrap();
-        while stranger.write_all(&[b'f'; 1 << 16]).is_ok() {}
+        let bytes = vec![b'f'; 1 << 16];
+        while stranger.write_all(&bytes).is_ok() {}
     });
     let results = all(members, |cluster| sum_of(cluster, 1, 100, |_, _| {}).unwrap());
     assert_eq!(results.iter().sum::<u64>(), 2 * 4950);
