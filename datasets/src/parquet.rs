@@ -35,6 +35,7 @@ pub struct ParquetSource {
     file_of_shard: Vec<usize>,
 }
 
+#[derive(Clone)]
 struct ParquetFile {
     path: String,
     metadata: ArrowReaderMetadata,
@@ -189,12 +190,8 @@ impl Source for ParquetSource {
         &self.shards
     }
 
-    fn read(
-        &self,
-        shard: usize,
-        batch_rows: usize,
-    ) -> Result<Box<dyn Iterator<Item = Result<Batch>> + Send + '_>> {
-        let file = &self.files[self.file_of_shard[shard]];
+    fn read(self: Arc<Self>, shard: usize, batch_rows: usize) -> Result<engine::Batches> {
+        let file = self.files[self.file_of_shard[shard]].clone();
         let groups = self.shards[shard].part.clone().unwrap_or_default();
         Ok(Box::new(Reader {
             file,
@@ -208,8 +205,8 @@ impl Source for ParquetSource {
 }
 
 /// Batches of one shard, row group by row group.
-struct Reader<'a> {
-    file: &'a ParquetFile,
+struct Reader {
+    file: ParquetFile,
     shard: usize,
     batch_rows: usize,
     groups: VecDeque<usize>,
@@ -227,7 +224,7 @@ struct Group {
     bytes_told: u64,
 }
 
-impl Reader<'_> {
+impl Reader {
     fn open_group(&self, number: usize) -> Result<Group, String> {
         let file = File::open(&self.file.path).map_err(|e| e.to_string())?;
         let metadata = self.file.metadata.clone();
@@ -262,7 +259,7 @@ impl Reader<'_> {
     }
 }
 
-impl Iterator for Reader<'_> {
+impl Iterator for Reader {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {

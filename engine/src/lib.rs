@@ -19,17 +19,21 @@ mod pardo;
 mod pcollection;
 mod plan;
 mod receipt;
+mod run;
 mod source;
+mod store;
 
 pub use batch::{Batch, Rejected};
 pub use combine::{AnyCombineFn, CombineFn, Element, State};
 pub use error::{Error, ErrorKind, Result};
 pub use keyed::{
-    Group, KeyState, KeyTable, KeyedBlock, KeyedCombineFn, Run, RunReader, RunWriter, merge_runs,
-    read_varint, write_varint,
+    Entry, Group, KeyState, KeyTable, KeyedBlock, KeyedCombineFn, MergedRuns, Run, RunReader,
+    RunWriter, read_varint, write_varint,
 };
 pub use pardo::{DoFn, Emit};
 pub use pcollection::{Combined, PCollection, Pipeline, Rows};
-pub use plan::{AnyDoFn, AnyKeyed, AnyTable, Node, Outputs, Plan};
+pub use plan::{AnyDoFn, AnyKeyed, AnyTable, Node, Outputs, Pieces, Plan};
 pub use receipt::{QUOTED, Receipt, ShardReceipt};
-pub use source::{Shard, Source};
+pub use run::{Progress, RunOptions, ShardReader, check_receipt};
+pub use source::{Batches, Shard, Source};
+pub use store::{StateStore, StoredShards, StoredStates};

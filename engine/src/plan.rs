@@ -7,7 +7,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use crate::combine::{AnyCombineFn, Element};
-use crate::keyed::{Blocks, KeyTable, KeyedCombineFn, Run, RunReader, RunWriter, hash, merge_runs};
+use crate::keyed::{Blocks, KeyTable, KeyedCombineFn, Routed, Run, RunWriter};
 use crate::{DoFn, Emit, Error, Receipt, Rejected, Result, Rows, Source};
 
 /// A pipeline, ready to run: a source and its nodes in the order they were added.
@@ -139,11 +139,14 @@ pub trait AnyKeyed: Send + Sync {
     fn table(&self) -> Box<dyn AnyTable>;
     /// Adds the keys of one element.
     fn add(&self, table: &mut dyn AnyTable, input: &Element) -> Result<()>;
-    /// Merges sorted runs and appends every entry to the run of the worker that owns its key.
-    fn route(&self, runs: Vec<Run>, writers: &mut [RunWriter<&mut dyn Write>]) -> Result<()>;
-    /// Merges sorted runs into blocks.
-    fn blocks(&self, runs: Vec<Run>, f: &mut dyn FnMut(Element) -> Result<()>) -> Result<()>;
+    /// Merges sorted runs and cuts them into pieces, each for one of `owners` workers.
+    fn route(&self, runs: Vec<Run>, owners: usize) -> Result<Pieces>;
+    /// Merges sorted runs and cuts them into blocks.
+    fn blocks(&self, runs: Vec<Run>) -> Result<Box<dyn Iterator<Item = Result<Element>>>>;
 }
+
+/// Pieces of sorted runs, each with the number of the worker that owns its keys.
+pub type Pieces = Box<dyn Iterator<Item = Result<(usize, Vec<u8>)>>>;
 
 /// A [`KeyTable`] of any state.
 pub trait AnyTable {
@@ -197,27 +200,11 @@ impl<F: KeyedCombineFn> AnyKeyed for OverKeyed<F> {
         let table = table.as_any().downcast_mut().expect("the table was made by this combiner");
         self.0.add_input(table, downcast(&**input))
     }
-    fn route(&self, runs: Vec<Run>, writers: &mut [RunWriter<&mut dyn Write>]) -> Result<()> {
-        let owners = writers.len() as u64;
-        let runs = runs.into_iter().map(RunReader::<F::State>::open).collect();
-        merge_runs(runs, |group, key, state| {
-            // The high bits: the low ones choose the bucket of the tables' hash maps.
-            let owner = ((hash(key) >> 32) * owners) >> 32;
-            writers[owner as usize]
-                .push(group, key, &state)
-                .map_err(|error| Error::io("write a sorted run", &error))
-        })
+    fn route(&self, runs: Vec<Run>, owners: usize) -> Result<Pieces> {
+        Ok(Box::new(Routed::<F::State>::open(runs, owners)?))
     }
-    fn blocks(&self, runs: Vec<Run>, f: &mut dyn FnMut(Element) -> Result<()>) -> Result<()> {
-        let runs = runs.into_iter().map(RunReader::<F::State>::open).collect();
-        let mut blocks = Blocks::default();
-        merge_runs(runs, |group, key, state| match blocks.push(group, key, state) {
-            Some(block) => f(Arc::new(block)),
-            None => Ok(()),
-        })?;
-        match blocks.finish() {
-            Some(block) => f(Arc::new(block)),
-            None => Ok(()),
-        }
+    fn blocks(&self, runs: Vec<Run>) -> Result<Box<dyn Iterator<Item = Result<Element>>>> {
+        let blocks = Blocks::<F::State>::open(runs)?;
+        Ok(Box::new(blocks.map(|block| block.map(|block| Arc::new(block) as Element))))
     }
 }

@@ -1,6 +1,7 @@
 //! Sharded input that can be read again.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::{Batch, Result};
 
@@ -46,9 +47,9 @@ pub trait Source: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the shard cannot be opened or read at all, or is not of this source's format.
-    fn read(
-        &self,
-        shard: usize,
-        batch_rows: usize,
-    ) -> Result<Box<dyn Iterator<Item = Result<Batch>> + Send + '_>>;
+    fn read(self: Arc<Self>, shard: usize, batch_rows: usize) -> Result<Batches>;
 }
+
+/// The batches of one shard, in record order. They borrow nothing, so that a worker can hold them
+/// from one activation to the next.
+pub type Batches = Box<dyn Iterator<Item = Result<Batch>> + Send>;

@@ -21,7 +21,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use arrow_schema::{Field, Schema, SchemaRef};
-use engine::{Batch, Error, Result, Shard, Source};
+use engine::{Error, Result, Shard, Source};
 
 use self::cells::Kind;
 use self::scan::{Rows, Stop, Want};
@@ -207,16 +207,11 @@ impl Source for CsvSource {
         &self.shards
     }
 
-    fn read(
-        &self,
-        shard: usize,
-        batch_rows: usize,
-    ) -> Result<Box<dyn Iterator<Item = Result<Batch>> + Send + '_>> {
-        let file = &self.files[self.file_of_shard[shard]];
+    fn read(self: Arc<Self>, shard: usize, batch_rows: usize) -> Result<engine::Batches> {
         if self.header.is_empty() {
             return Ok(Box::new(std::iter::empty()));
         }
-        Ok(Box::new(read::Reader::new(self, shard, file, batch_rows)?))
+        Ok(Box::new(read::Reader::new(self, shard, batch_rows)?))
     }
 }
 

@@ -28,8 +28,8 @@ use super::{CsvFile, CsvSource};
 const ROWS_IN_BLOCK: usize = 2048;
 
 /// Batches of one shard.
-pub(super) struct Reader<'a> {
-    source: &'a CsvSource,
+pub(super) struct Reader {
+    source: Arc<CsvSource>,
     shard: usize,
     batch_rows: usize,
     text: Text,
@@ -74,7 +74,7 @@ impl Read for Counted {
 
 /// Opens the text of `file` from its first byte.
 pub(super) fn open_text(path: &str, gzip: bool) -> Result<Box<dyn Read + Send>> {
-    let file = open(path)?;
+    let file = open(&path)?;
     Ok(if gzip { Box::new(MultiGzDecoder::new(BufReader::new(file))) } else { Box::new(file) })
 }
 
@@ -82,15 +82,12 @@ fn open(path: &str) -> Result<File> {
     File::open(path).map_err(|e| Error::io(format_args!("open `{path}`"), &e))
 }
 
-impl<'a> Reader<'a> {
-    pub(super) fn new(
-        source: &'a CsvSource,
-        shard: usize,
-        file: &CsvFile,
-        batch_rows: usize,
-    ) -> Result<Self> {
-        let path = &file.path;
+impl Reader {
+    pub(super) fn new(source: Arc<CsvSource>, shard: usize, batch_rows: usize) -> Result<Self> {
+        let CsvFile { path, gzip, data_start } = &source.files[source.file_of_shard[shard]];
+        let (path, gzip, data_start) = (path.clone(), *gzip, *data_start);
         let part = source.shards[shard].part.clone().unwrap_or(0..u64::MAX);
+        let rows = Rows::new(source.header.len());
         let mut reader = Reader {
             source,
             shard,
@@ -100,30 +97,29 @@ impl<'a> Reader<'a> {
             block: Buffer::from_vec(Vec::<u8>::new()),
             len: 0,
             at: 0,
-            block_offset: part.start.max(file.data_start),
+            block_offset: part.start.max(data_start),
             last: false,
-            rows: Rows::new(source.header.len()),
+            rows,
             n_rows: 0,
             n_records: 0,
             bytes_told: 0,
             block_size: source.sizes.block,
             done: false,
         };
-        if file.gzip {
+        if gzip {
             let counter = Arc::new(AtomicU64::new(0));
-            let counted = BufReader::new(Counted(open(path)?, Arc::clone(&counter)));
+            let counted = BufReader::new(Counted(open(&path)?, Arc::clone(&counter)));
             let mut text = MultiGzDecoder::new(counted);
             // The header was readable when the source was opened.
-            let header =
-                std::io::copy(&mut text.by_ref().take(file.data_start), &mut std::io::sink());
+            let header = std::io::copy(&mut text.by_ref().take(data_start), &mut std::io::sink());
             header.map_err(|e| Error::io(format_args!("read `{path}`"), &e))?;
             reader.text.reader = Box::new(text);
             reader.text.stored = Some(counter);
         } else {
-            let mut text = open(path)?;
-            if part.start > file.data_start {
+            let mut text = open(&path)?;
+            if part.start > data_start {
                 reader
-                    .skip_to_record(&mut text, file.data_start, part.start)
+                    .skip_to_record(&mut text, data_start, part.start)
                     .map_err(|e| Error::io(format_args!("read `{path}`"), &e))?;
             }
             // Behind the end of the part there is nothing to read.
@@ -356,7 +352,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl Iterator for Reader<'_> {
+impl Iterator for Reader {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::sync::Arc;
 
 use engine::{Batch, Error, Rejected, Result, Shard, Source};
 
@@ -110,11 +111,7 @@ impl Source for TfRecordSource {
         &self.shards
     }
 
-    fn read(
-        &self,
-        shard: usize,
-        batch_rows: usize,
-    ) -> Result<Box<dyn Iterator<Item = Result<Batch>> + Send + '_>> {
+    fn read(self: Arc<Self>, shard: usize, batch_rows: usize) -> Result<engine::Batches> {
         let file = self.shards.get(shard).ok_or_else(|| {
             let n = self.shards.len();
             Error::invalid(format!("shard {shard} of a source of {n} shards was asked for"))

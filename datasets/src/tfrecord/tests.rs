@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
@@ -53,15 +54,15 @@ fn shard(path: &Path) -> Shard {
     Shard { path: path.to_str().unwrap().to_owned(), part: None, bytes }
 }
 
-fn source(paths: &[PathBuf]) -> TfRecordSource {
+fn source(paths: &[PathBuf]) -> Arc<TfRecordSource> {
     let shards = paths.iter().map(|path| shard(path)).collect();
-    TfRecordSource::open(shards, TfRecordOptions::default()).unwrap()
+    Arc::new(TfRecordSource::open(shards, TfRecordOptions::default()).unwrap())
 }
 
 /// Reads a shard and checks what holds for every shard.
-fn read(source: &TfRecordSource, shard: usize, batch_rows: usize) -> Vec<Batch> {
+fn read(source: &Arc<TfRecordSource>, shard: usize, batch_rows: usize) -> Vec<Batch> {
     let batches: Vec<Batch> =
-        source.read(shard, batch_rows).unwrap().collect::<engine::Result<_>>().unwrap();
+        source.clone().read(shard, batch_rows).unwrap().collect::<engine::Result<_>>().unwrap();
     let mut rows = 0;
     let mut last_record = None;
     for batch in &batches {
@@ -185,9 +186,9 @@ fn other_formats_are_refused_by_name() {
             fs::write(&path, bytes).unwrap();
             let shards = vec![shard(&path)];
             let options = TfRecordOptions { payload: Payload::Example, columns: None };
-            let source = TfRecordSource::open(shards.clone(), options).unwrap();
+            let source = Arc::new(TfRecordSource::open(shards.clone(), options).unwrap());
             let detected = TfRecordSource::open(shards, TfRecordOptions::default()).err().unwrap();
-            let error = source.read(0, 10).err().unwrap();
+            let error = source.clone().read(0, 10).err().unwrap();
             assert_eq!(error, detected);
             assert_eq!(error.kind(), ErrorKind::Input);
             assert!(error.message().ends_with("/file` is not a TFRecord file"), "{error}");
@@ -207,8 +208,8 @@ fn no_prefix_and_no_flipped_bit_of_a_file_panics() {
     let check = |bytes: &[u8]| {
         fs::write(&path, bytes).unwrap();
         let options = TfRecordOptions { payload: Payload::Example, columns: None };
-        let source = TfRecordSource::open(vec![shard(&path)], options).unwrap();
-        match source.read(0, 2) {
+        let source = Arc::new(TfRecordSource::open(vec![shard(&path)], options).unwrap());
+        match source.clone().read(0, 2) {
             Ok(_) => drop(read(&source, 0, 2)),
             Err(error) => assert_eq!(error.kind(), ErrorKind::Input),
         }
@@ -255,7 +256,7 @@ fn shards_come_sorted_and_once() {
     let source = source(&paths);
     let names: Vec<_> = source.shards().iter().map(|s| s.path.rsplit('/').next()).collect();
     assert_eq!(names, [Some("a"), Some("b")]);
-    assert!(source.read(2, 10).is_err());
+    assert!(source.clone().read(2, 10).is_err());
 }
 
 /// The folder of shared test data next to the checkout, if it is there.
@@ -285,7 +286,7 @@ fn null_counts(batches: &[RecordBatch]) -> BTreeMap<String, usize> {
     present.into_iter().map(|(name, present)| (name, n_rows - present)).collect()
 }
 
-fn read_all(source: &TfRecordSource) -> Vec<RecordBatch> {
+fn read_all(source: &Arc<TfRecordSource>) -> Vec<RecordBatch> {
     let batches = (0..source.shards().len()).flat_map(|shard| read(source, shard, 1000));
     batches.inspect(|batch| assert_eq!(batch.rejected, [])).map(|batch| batch.records).collect()
 }
@@ -322,7 +323,7 @@ fn projected_columns_are_the_same_as_without_projection() {
     let columns = Some(vec!["fare".to_owned(), "company".to_owned(), "nothing".to_owned()]);
     let shards = paths.iter().map(|path| shard(path)).collect();
     let options = TfRecordOptions { payload: Payload::Detect, columns };
-    let some = read_all(&TfRecordSource::open(shards, options).unwrap());
+    let some = read_all(&Arc::new(TfRecordSource::open(shards, options).unwrap()));
     assert_eq!(all.len(), some.len());
     for (all, some) in all.iter().zip(&some) {
         let two =

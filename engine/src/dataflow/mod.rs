@@ -1,7 +1,10 @@
 //! The lowering to timely dataflow: threads, processes, and how a run ends.
 
+mod collect;
 mod execute;
 mod failure;
+mod keys;
+mod lower;
 mod mesh;
 mod mesh_connect;
 mod mesh_control;
@@ -11,4 +14,5 @@ mod mesh_wire;
 
 pub use execute::{Job, Workers, execute};
 pub use failure::Failure;
+pub use lower::run;
 pub use mesh::Cluster;

@@ -18,8 +18,8 @@
 mod run;
 mod table;
 
-pub(crate) use run::Blocks;
-pub use run::{Run, RunReader, RunWriter, merge_runs};
+pub(crate) use run::{Blocks, Routed};
+pub use run::{Entry, MergedRuns, Run, RunReader, RunWriter};
 pub(crate) use table::hash;
 pub use table::{Group, KeyTable};
 

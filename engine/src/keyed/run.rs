@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Write};
 use std::sync::Arc;
 
-use super::{KeyState, KeyedBlock, read_varint, write_varint};
+use super::{KeyState, KeyedBlock, hash, read_varint, write_varint};
 use crate::{Error, ErrorKind, Result};
 
 /// A finished sorted run.
@@ -19,6 +19,8 @@ pub enum Run {
     Memory(Vec<u8>),
     /// An anonymous temporary file, positioned at the run's start.
     File(File),
+    /// Anything else that yields the run's bytes.
+    Reader(Box<dyn Read + Send>),
 }
 
 /// Writes one run; entries must come in ascending order of (group, key).
@@ -105,6 +107,7 @@ impl<S: KeyState> RunReader<S> {
         match run {
             Run::Memory(bytes) => Self::new(std::io::Cursor::new(bytes)),
             Run::File(file) => Self::new(BufReader::with_capacity(BLOCK, file)),
+            Run::Reader(reader) => Self::new(reader),
         }
     }
 
@@ -173,98 +176,164 @@ fn parse<S: KeyState>(rest: &mut &[u8], group: &mut Arc<[u8]>, key: &mut Vec<u8>
     Some(state)
 }
 
-/// Merges sorted runs and calls `f` with every (group, key, merged state), ascending.
+/// One entry of a merge: group, key, merged state.
+pub type Entry<'a, S> = (&'a Arc<[u8]>, &'a [u8], S);
+
+/// The merge of sorted runs: every key once, with its merged state, ascending.
 ///
-/// # Errors
-/// When a run cannot be read or is damaged, or `f` fails.
-pub fn merge_runs<S: KeyState>(
-    mut runs: Vec<RunReader<S>>,
-    mut f: impl FnMut(&Arc<[u8]>, &[u8], S) -> Result<()>,
-) -> Result<()> {
-    let mut live = Vec::with_capacity(runs.len());
-    for mut run in runs.drain(..) {
-        if run.advance()? {
-            live.push(run);
+/// A binary heap of the runs by their current entry; `BinaryHeap` cannot advance in place.
+pub struct MergedRuns<S> {
+    heap: Vec<RunReader<S>>,
+    group: Arc<[u8]>,
+    key: Vec<u8>,
+}
+
+impl<S: KeyState> MergedRuns<S> {
+    /// Opens the runs.
+    ///
+    /// # Errors
+    /// When a run cannot be read or is damaged.
+    pub fn open(runs: Vec<Run>) -> Result<Self> {
+        let mut heap = Vec::with_capacity(runs.len());
+        for run in runs {
+            let mut run = RunReader::open(run);
+            if run.advance()? {
+                heap.push(run);
+            }
         }
+        let mut merged = MergedRuns { heap, group: Arc::from([]), key: Vec::new() };
+        for at in (0..merged.heap.len() / 2).rev() {
+            merged.sift(at);
+        }
+        Ok(merged)
     }
-    // A binary heap of indices by hand-rolled sift: `BinaryHeap` cannot borrow the readers.
-    let less = |a: &RunReader<S>, b: &RunReader<S>| (&a.group, &a.key) < (&b.group, &b.key);
-    let sift = |heap: &mut [RunReader<S>], mut at: usize| {
+
+    fn sift(&mut self, mut at: usize) {
+        let less = |a: &RunReader<S>, b: &RunReader<S>| (&a.group, &a.key) < (&b.group, &b.key);
         loop {
             let mut least = at;
             for child in [2 * at + 1, 2 * at + 2] {
-                if child < heap.len() && less(&heap[child], &heap[least]) {
+                if child < self.heap.len() && less(&self.heap[child], &self.heap[least]) {
                     least = child;
                 }
             }
             if least == at {
                 return;
             }
-            heap.swap(at, least);
+            self.heap.swap(at, least);
             at = least;
         }
-    };
-    for at in (0..live.len() / 2).rev() {
-        sift(&mut live, at);
     }
-    let (mut group, mut key) = (Arc::from([]), Vec::new());
-    while let Some(top) = live.first() {
-        group = if Arc::ptr_eq(&group, &top.group) || group == top.group {
-            group
-        } else {
-            top.group.clone()
-        };
-        key.clone_from(&top.key);
-        let mut state: Option<S> = None;
-        while let Some(top) = live.first_mut() {
-            if top.key != key || top.group != group {
-                break;
-            }
-            match &mut state {
-                None => state = Some(std::mem::take(&mut top.state)),
-                Some(state) => state.merge(&top.state),
-            }
-            if !top.advance()? {
-                live.swap_remove(0);
-            }
-            sift(&mut live, 0);
+
+    /// The next (group, key, state); `None` at the end.
+    ///
+    /// # Errors
+    /// When a run cannot be read or is damaged.
+    pub fn next_entry(&mut self) -> Result<Option<Entry<'_, S>>> {
+        let Some(top) = self.heap.first_mut() else { return Ok(None) };
+        if !Arc::ptr_eq(&self.group, &top.group) {
+            self.group = top.group.clone();
         }
-        let state = state.expect("the first run holds the key that was just read from it");
-        f(&group, &key, state)?;
+        // Keys change hands: the reader fills the old buffer with its next key.
+        std::mem::swap(&mut self.key, &mut top.key);
+        let mut state = std::mem::take(&mut top.state);
+        self.step()?;
+        while let Some(top) = self.heap.first_mut()
+            && top.key == self.key
+            && top.group == self.group
+        {
+            state.merge(&top.state);
+            self.step()?;
+        }
+        Ok(Some((&self.group, &self.key, state)))
     }
-    Ok(())
+
+    /// Moves the first run on.
+    fn step(&mut self) -> Result<()> {
+        if !self.heap[0].advance()? {
+            self.heap.swap_remove(0);
+        }
+        self.sift(0);
+        Ok(())
+    }
 }
 
-/// Cuts a sorted sequence of entries into blocks of one group and bounded size.
+/// Cuts merged runs into blocks of one group and bounded size.
 pub(crate) struct Blocks<S> {
-    block: Option<KeyedBlock<S>>,
+    merged: MergedRuns<S>,
+    next: Option<KeyedBlock<S>>,
 }
 
-impl<S> Default for Blocks<S> {
-    fn default() -> Self {
-        Blocks { block: None }
+impl<S: KeyState> Blocks<S> {
+    pub(crate) fn open(runs: Vec<Run>) -> Result<Self> {
+        Ok(Blocks { merged: MergedRuns::open(runs)?, next: None })
     }
 }
 
-impl<S> Blocks<S> {
-    /// Adds an entry; gives the finished block when the entry begins a new one.
-    pub(crate) fn push(
-        &mut self,
-        group: &Arc<[u8]>,
-        key: &[u8],
-        state: S,
-    ) -> Option<KeyedBlock<S>> {
-        let full = self.block.as_ref().is_some_and(|block| {
-            block.group != *group || block.bytes.len() + key.len() > BLOCK || block.len() >= 1 << 14
-        });
-        let done = if full { self.block.take() } else { None };
-        self.block.get_or_insert_with(|| KeyedBlock::new(group.clone())).push(key, state);
-        done
-    }
+impl<S: KeyState> Iterator for Blocks<S> {
+    type Item = Result<KeyedBlock<S>>;
 
-    /// The last block.
-    pub(crate) fn finish(&mut self) -> Option<KeyedBlock<S>> {
-        self.block.take()
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.merged.next_entry() {
+                Err(error) => return Some(Err(error)),
+                Ok(None) => return self.next.take().map(Ok),
+                Ok(Some((group, key, state))) => {
+                    let full = self.next.as_ref().is_some_and(|block| {
+                        block.group != *group
+                            || block.bytes.len() + key.len() > BLOCK
+                            || block.len() >= 1 << 14
+                    });
+                    let done = if full { self.next.take() } else { None };
+                    self.next
+                        .get_or_insert_with(|| KeyedBlock::new(group.clone()))
+                        .push(key, state);
+                    if let Some(block) = done {
+                        return Some(Ok(block));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Cuts merged runs into pieces of runs, each for the worker that owns its keys.
+pub(crate) struct Routed<S> {
+    merged: MergedRuns<S>,
+    owners: Vec<RunWriter<Vec<u8>>>,
+    ended: bool,
+}
+
+impl<S: KeyState> Routed<S> {
+    pub(crate) fn open(runs: Vec<Run>, owners: usize) -> Result<Self> {
+        let owners = (0..owners).map(|_| RunWriter::new(Vec::new())).collect();
+        Ok(Routed { merged: MergedRuns::open(runs)?, owners, ended: false })
+    }
+}
+
+impl<S: KeyState> Iterator for Routed<S> {
+    type Item = Result<(usize, Vec<u8>)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.ended {
+            match self.merged.next_entry() {
+                Err(error) => return Some(Err(error)),
+                Ok(None) => self.ended = true,
+                Ok(Some((group, key, state))) => {
+                    // The high bits: the low ones choose the bucket of the tables' hash maps.
+                    let owner = ((hash(key) >> 32) * self.owners.len() as u64) >> 32;
+                    let writer = &mut self.owners[owner as usize];
+                    if let Err(error) = writer.push(group, key, &state) {
+                        return Some(Err(Error::io("write a sorted run", &error)));
+                    }
+                    if !writer.out.is_empty() {
+                        return Some(Ok((owner as usize, std::mem::take(&mut writer.out))));
+                    }
+                }
+            }
+        }
+        let writer = self.owners.pop()?;
+        Some(Ok((self.owners.len(), [writer.out, writer.buffer].concat())))
     }
 }
 
@@ -272,12 +341,12 @@ impl<S> Blocks<S> {
 mod tests {
     use super::*;
 
-    fn run(entries: &[(&str, &str, u64)]) -> RunReader<u64> {
+    fn run(entries: &[(&str, &str, u64)]) -> Run {
         let mut writer = RunWriter::new(Vec::new());
         for (group, key, n) in entries {
             writer.push(&Arc::from(group.as_bytes()), key.as_bytes(), n).unwrap();
         }
-        RunReader::open(Run::Memory(writer.finish().unwrap()))
+        Run::Memory(writer.finish().unwrap())
     }
 
     #[test]
@@ -287,12 +356,11 @@ mod tests {
             run(&[]),
             run(&[("", "z", 7), ("a", "x", 10), ("b", "", 5)]),
         ];
+        let mut merged = MergedRuns::<u64>::open(runs).unwrap();
         let mut seen = Vec::new();
-        merge_runs(runs, |group, key, n| {
+        while let Some((group, key, n)) = merged.next_entry().unwrap() {
             seen.push((group.to_vec(), key.to_vec(), n));
-            Ok(())
-        })
-        .unwrap();
+        }
         assert!(seen.is_sorted());
         assert_eq!(seen.iter().map(|(_, _, n)| *n).collect::<Vec<_>>(), [7, 1, 12, 5, 3]);
     }

@@ -1,0 +1,98 @@
+//! The oracle: a plain loop over the shards, on one thread, without timely.
+//!
+//! It is also the specification of what a plan means.
+
+use std::collections::BTreeMap;
+
+use engine::{
+    Element, Error, Node, Outputs, Plan, Result, Run, RunOptions, ShardReader, State, check_receipt,
+};
+
+/// Runs a plan shard by shard.
+///
+/// # Errors
+/// When a shard cannot be read, a combiner refuses its input, or the rows do not add up. States are
+/// not kept: `options.states` is refused.
+pub fn run(plan: &Plan, options: &RunOptions) -> Result<Outputs> {
+    if options.states.is_some() {
+        return Err(Error::invalid("the direct runner keeps no states")
+            .with_hint("Use the local runner with `--states`."));
+    }
+    let mut outputs = Outputs::default();
+    let mut merged: BTreeMap<usize, State> = BTreeMap::new();
+    let mut tables = BTreeMap::new();
+    for (number, node) in plan.nodes.iter().enumerate() {
+        match node {
+            Node::CombineGlobally { f, .. } => drop(merged.insert(number, f.create())),
+            Node::CombinePerKey { f, .. } => drop(tables.insert(number, f.table())),
+            Node::ParDo { .. } => {}
+        }
+    }
+    for (index, shard) in plan.source.shards().iter().enumerate() {
+        let mut reader = ShardReader::open(plan, index, options)?;
+        let mut states: BTreeMap<usize, State> = BTreeMap::new();
+        let mut counted: BTreeMap<usize, u64> = BTreeMap::new();
+        let mut rejected_later = Vec::new();
+        while let Some(batch) = reader.next_batch()? {
+            let rows = batch.records.num_rows() as u64;
+            let root: Element = std::sync::Arc::new(batch);
+            let mut made: Vec<Vec<(Element, u64)>> = Vec::new();
+            for (number, node) in plan.nodes.iter().enumerate() {
+                let input = match node.input() {
+                    None => vec![(root.clone(), rows)],
+                    Some(input) => made[input].clone(),
+                };
+                let mut out = Vec::new();
+                for (element, rows) in input {
+                    match node {
+                        Node::ParDo { f, .. } => {
+                            let (elements, rejected) = f.process(&element)?;
+                            rejected_later.extend(rejected);
+                            out.extend(elements.into_iter().map(|e| {
+                                let rows = f.rows(&e);
+                                (e, rows)
+                            }));
+                        }
+                        Node::CombineGlobally { f, .. } => {
+                            f.add(states.entry(number).or_insert_with(|| f.create()), &element)?;
+                            *counted.entry(number).or_default() += rows;
+                        }
+                        Node::CombinePerKey { f, .. } => {
+                            let table = tables.get_mut(&number).expect("every such node has one");
+                            f.add(&mut **table, &element)?;
+                            *counted.entry(number).or_default() += rows;
+                        }
+                    }
+                }
+                made.push(out);
+            }
+        }
+        let mut receipt = reader.receipt;
+        receipt.reject(&rejected_later);
+        receipt.counted = counted.values().copied().min().unwrap_or(0);
+        outputs.receipt.shards.push((shard.clone(), receipt));
+        for (number, mut state) in states {
+            if let Node::CombineGlobally { f, .. } = &plan.nodes[number] {
+                f.compact(&mut state);
+                let into = merged.get_mut(&number).expect("every such node has one");
+                f.merge(into, f.decode(&f.encode(&state))?)?;
+            }
+        }
+    }
+    for (number, node) in plan.nodes.iter().enumerate() {
+        let Node::CombineGlobally { input, f } = node else { continue };
+        let mut state = merged.remove(&number).expect("every such node has one");
+        if let Some(Node::CombinePerKey { f: keyed, .. }) = input.map(|input| &plan.nodes[input]) {
+            let keys = input.expect("it was just looked up");
+            let mut run = Vec::new();
+            tables.get_mut(&keys).expect("every such node has one").drain(&mut run)?;
+            for block in keyed.blocks(vec![Run::Memory(run)])? {
+                f.add(&mut state, &block?)?;
+            }
+        }
+        f.compact(&mut state);
+        outputs.states.insert(number, f.encode(&state));
+    }
+    check_receipt(&outputs.receipt, options)?;
+    Ok(outputs)
+}
