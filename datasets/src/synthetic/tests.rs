@@ -144,7 +144,8 @@ fn every_format_can_be_read_again() {
         let named = directory.path().join("new").to_str().unwrap().to_owned();
         let files = resolve(&[named], None).unwrap().files;
         let source = open(files, None, &ReadOptions::default()).unwrap();
-        let read = |shard| source.read(shard, 64).unwrap().map(|batch| batch.unwrap().records);
+        let read =
+            |shard| source.clone().read(shard, 64).unwrap().map(|batch| batch.unwrap().records);
         let batches: Vec<_> = (0..source.shards().len()).flat_map(read).collect();
         assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 500);
         assert!(batches.iter().any(|batch| batch.column_by_name("review").is_some()));
