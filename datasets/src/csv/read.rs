@@ -87,7 +87,7 @@ impl Reader {
         let CsvFile { path, gzip, data_start } = &source.files[source.file_of_shard[shard]];
         let (path, gzip, data_start) = (path.clone(), *gzip, *data_start);
         let part = source.shards[shard].part.clone().unwrap_or(0..u64::MAX);
-        let rows = Rows::new(source.header.len());
+        let (rows, block_size) = (Rows::new(source.header.len()), source.sizes.block);
         let mut reader = Reader {
             source,
             shard,
@@ -103,7 +103,7 @@ impl Reader {
             n_rows: 0,
             n_records: 0,
             bytes_told: 0,
-            block_size: source.sizes.block,
+            block_size,
             done: false,
         };
         if gzip {
