@@ -28,6 +28,7 @@ use crate::inputs::InputFile;
 const SHARD: u64 = 16 << 20;
 
 /// Parquet files; their schemas may differ, since every batch carries its own.
+#[derive(Clone)]
 pub struct ParquetSource {
     files: Vec<ParquetFile>,
     shards: Vec<Shard>,

@@ -49,6 +49,7 @@ struct Sizes {
 const SIZES: Sizes = Sizes { range: RANGE, block: 1 << 20, record: 16 << 20, window: 64 << 10 };
 
 /// CSV files with the same columns.
+#[derive(Clone)]
 pub struct CsvSource {
     files: Vec<CsvFile>,
     shards: Vec<Shard>,
@@ -64,6 +65,7 @@ pub struct CsvSource {
 }
 
 /// One file, and where its records begin.
+#[derive(Clone)]
 struct CsvFile {
     path: String,
     gzip: bool,
@@ -72,6 +74,7 @@ struct CsvFile {
 }
 
 /// A column that is read.
+#[derive(Clone)]
 struct CsvColumn {
     name: String,
     /// Which cell of a record it is.
