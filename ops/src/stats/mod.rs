@@ -7,11 +7,16 @@
 
 pub mod column;
 mod common;
+mod composite;
+pub mod custom;
 mod dataset;
 mod examples;
 pub mod generator;
+#[cfg(test)]
+mod laws;
 mod options;
 mod path;
+mod semantic;
 mod string;
 #[cfg(test)]
 mod testing;
@@ -37,10 +42,16 @@ pub use value_counts::{Tally, ValueCounts, WeightedCount};
 use crate::tfmd::DatasetFeatureStatisticsList;
 
 /// Every statistic of a single feature, in the order in which they patch the result.
-pub static GENERATORS: &[Generator] = &[string::GENERATOR];
+pub static GENERATORS: &[Generator] = &[
+    string::GENERATOR,
+    semantic::image::GENERATOR,
+    semantic::natural_language_inference::GENERATOR,
+    semantic::time::GENERATOR,
+];
 
 /// Every statistic of several features together.
-pub static DATASET_GENERATORS: &[DatasetGenerator] = &[];
+pub static DATASET_GENERATORS: &[DatasetGenerator] =
+    &[composite::sparse::GENERATOR, composite::weighted::GENERATOR];
 
 /// Adds the statistics of all examples, and of all slices, to a pipeline: one scan.
 pub fn generate_statistics(
