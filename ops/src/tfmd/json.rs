@@ -179,7 +179,12 @@ impl Printer {
             }
             Value::String(text) => self.string(text),
             Value::Bytes(bytes) => base64(bytes, out),
-            Value::F32(number) => write_float(float::widen(*number), out),
+            Value::F32(number) => {
+                // The shortest form of the largest number is above it, and then not read back.
+                let wide = float::widen(*number);
+                let in_range = wide.is_infinite() || wide.abs() <= f64::from(f32::MAX);
+                write_float(if in_range { wide } else { f64::from(*number) }, out);
+            }
             Value::F64(number) => write_float(*number, out),
             Value::EnumNumber(number) => match wire::enum_name(kind, *number) {
                 Some(name) => self.string(&name),
@@ -258,6 +263,10 @@ mod tests {
             "float_domain { min: 0.1 } tensor_representation_group { key: 'b' value {} } \
              tensor_representation_group { key: 'a' value {} }",
             r#"{"float_domain":[{"min":0.1}],"tensor_representation_group":{"a":{},"b":{}}}"#,
+        );
+        check::<Schema>(
+            "float_domain { min: -3.4028235e38 max: inf }",
+            r#"{"float_domain":[{"min":-3.4028234663852886e+38,"max":"Infinity"}]}"#,
         );
         check::<DerivedFeatureConfig>(
             "allowlist { allowed_bytes_value: ['', 'a', 'ab', 'abc', '\\377\\376\\375\\374'] }",

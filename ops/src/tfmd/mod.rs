@@ -24,6 +24,8 @@ mod path;
 #[cfg(test)]
 mod regenerate;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod testing;
 pub mod text;
 mod wire;

@@ -88,6 +88,16 @@ fn canonical(
 ) -> Option<()> {
     let depth = depth.checked_sub(1)?;
     let mut fields = split(raw)?;
+    if descriptor.is_map_entry() {
+        // Key and value of a map are written even if they are empty. Ours are strings and messages.
+        for number in [1, 2] {
+            if fields.iter().all(|field| field.number != number) {
+                let whole: &[u8] = if number == 1 { &[0x0a, 0] } else { &[0x12, 0] };
+                let wire_type = WireType::LengthDelimited;
+                fields.push(Field { number, wire_type, whole, payload: &[] });
+            }
+        }
+    }
     // Stable: the elements of a repeated field and the entries of a map keep their order.
     fields.sort_by_key(|field| field.number);
     for Field { number, wire_type, whole, payload } in fields {

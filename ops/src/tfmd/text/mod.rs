@@ -1,5 +1,6 @@
 //! The text form of messages: `schema.pbtxt` and its like.
 
+mod escape;
 mod parse;
 mod print;
 mod scan;

@@ -4,7 +4,6 @@
 //! representation of messages, and keeps the sign of -0.0.
 
 use std::fmt::Display;
-use std::ops::RangeInclusive;
 
 use engine::{Error, Result};
 use prost::encoding::{self, WireType, encode_key, encode_varint};
@@ -13,6 +12,7 @@ use prost_reflect::{
 };
 
 use super::super::{DESCRIPTOR_POOL, nearest, wire};
+use super::escape::unescape;
 use super::scan::{Scanner, Token};
 
 /// Reads a message from its text form.
@@ -335,67 +335,6 @@ impl<'a> Parser<'a> {
         }
         Ok(bytes)
     }
-}
-
-/// Appends a string without its escapes; `Err` is where one is wrong.
-fn unescape(text: &str, out: &mut Vec<u8>) -> std::result::Result<(), usize> {
-    let mut rest = text;
-    while let Some(at) = rest.find('\\') {
-        out.extend_from_slice(&rest.as_bytes()[..at]);
-        let escape = &rest[at + 1..];
-        let (len, ok) = one_escape(escape, out);
-        if !ok {
-            return Err(text.len() - rest.len() + at);
-        }
-        rest = &escape[len..];
-    }
-    out.extend_from_slice(rest.as_bytes());
-    Ok(())
-}
-
-/// Appends what an escape without its backslash stands for; its length and whether it is known.
-fn one_escape(escape: &str, out: &mut Vec<u8>) -> (usize, bool) {
-    let byte = match escape.as_bytes().first() {
-        Some(b'a') => 0x07,
-        Some(b'b') => 0x08,
-        Some(b'f') => 0x0c,
-        Some(b'n') => b'\n',
-        Some(b'r') => b'\r',
-        Some(b't') => b'\t',
-        Some(b'v') => 0x0b,
-        Some(&same @ (b'?' | b'\\' | b'\'' | b'"')) => same,
-        Some(b'0'..=b'7') => return number_escape(escape, 0, 8, 1..=3, out),
-        Some(b'x' | b'X') => return number_escape(escape, 1, 16, 1..=2, out),
-        Some(b'u') => return number_escape(escape, 1, 16, 4..=4, out),
-        Some(b'U') => return number_escape(escape, 1, 16, 8..=8, out),
-        _ => return (0, false),
-    };
-    out.push(byte);
-    (1, true)
-}
-
-/// An escape by number: of a byte if it has few digits, of a character if it has many.
-fn number_escape(
-    escape: &str,
-    skip: usize,
-    radix: u32,
-    lengths: RangeInclusive<usize>,
-    out: &mut Vec<u8>,
-) -> (usize, bool) {
-    let digits = &escape[skip..];
-    let len = digits.chars().take(*lengths.end()).take_while(|c| c.is_digit(radix)).count();
-    if !lengths.contains(&len) {
-        return (0, false);
-    }
-    let Ok(value) = u32::from_str_radix(&digits[..len], radix) else { return (0, false) };
-    if *lengths.end() > 3 {
-        let Some(c) = char::from_u32(value) else { return (0, false) };
-        out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-    } else {
-        let Ok(byte) = u8::try_from(value) else { return (0, false) };
-        out.push(byte);
-    }
-    (skip + len, true)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value};
 
 use super::super::{float, wire};
+use super::escape::{quote_bytes, quote_text};
 
 /// The text form of a message: one field per line in ascending order of number.
 ///
@@ -136,44 +137,6 @@ fn number(value: f64, out: &mut String) {
         out.push_str(if value > 0.0 { "inf" } else { "-inf" });
     } else {
         float::write_f64(value, out);
-    }
-}
-
-/// Writes text in double quotes, as UTF-8.
-fn quote_text(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match u8::try_from(c) {
-            Ok(byte) if byte.is_ascii() => escape(byte, out),
-            _ => out.push(c),
-        }
-    }
-    out.push('"');
-}
-
-/// Writes bytes in double quotes, as ASCII.
-fn quote_bytes(bytes: &[u8], out: &mut String) {
-    out.push('"');
-    for &byte in bytes {
-        escape(byte, out);
-    }
-    out.push('"');
-}
-
-/// Writes printable ASCII as it is, and everything else as an escape.
-fn escape(byte: u8, out: &mut String) {
-    match byte {
-        b'\t' => out.push_str("\\t"),
-        b'\n' => out.push_str("\\n"),
-        b'\r' => out.push_str("\\r"),
-        b'"' | b'\'' | b'\\' => {
-            out.push('\\');
-            out.push(char::from(byte));
-        }
-        b' '..=b'~' => out.push(char::from(byte)),
-        _ => {
-            let _ = write!(out, "\\{byte:03o}");
-        }
     }
 }
 
