@@ -157,9 +157,8 @@ pub fn launch(
     hosts.resize(processes, String::new());
     let start = Instant::now();
     for _ in 1..processes {
-        let (process, address) = addresses
-            .recv_timeout(START.saturating_sub(start.elapsed()))
-            .map_err(|error| not_started(&error))?;
+        let (process, address) =
+            addresses.recv_timeout(START.saturating_sub(start.elapsed())).map_err(not_started)?;
         match address {
             Some(address) => hosts[process] = address,
             None => return Err(lock(&copies.0)[process - 1].ended_early()),
@@ -363,7 +362,7 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-fn not_started(error: &RecvTimeoutError) -> Error {
+fn not_started(error: RecvTimeoutError) -> Error {
     let how = match error {
         RecvTimeoutError::Timeout => format!("within {} seconds", START.as_secs()),
         RecvTimeoutError::Disconnected => "at all".to_owned(),
@@ -385,7 +384,8 @@ fn address(listener: &TcpListener) -> Result<String> {
 /// randomness, and without the key what the hasher makes of a number cannot be told.
 fn make_token() -> String {
     let hasher = RandomState::new();
-    (0..4_u64).map(|n| format!("{:016x}", hasher.hash_one(n))).collect()
+    let [a, b, c, d] = [0, 1, 2, 3].map(|n: u64| hasher.hash_one(n));
+    format!("{a:016x}{b:016x}{c:016x}{d:016x}")
 }
 
 /// A panic leaves nothing half changed behind these locks.
