@@ -1,1 +1,4 @@
-//! it
+//! Everything that takes more than one crate to test.
+#![allow(clippy::unwrap_used)]
+
+mod cluster;
