@@ -58,6 +58,11 @@ impl<T: 'static> PCollection<T> {
         PCollection { plan: self.plan.clone(), node: Some(plan.nodes.len() - 1), of: PhantomData }
     }
 
+    /// What the pipeline reads.
+    pub fn source(&self) -> Arc<dyn Source> {
+        self.plan.borrow().source.clone()
+    }
+
     /// Applies `f` to every element.
     pub fn par_do<F: DoFn<Input = T>>(&self, f: F) -> PCollection<F::Output>
     where

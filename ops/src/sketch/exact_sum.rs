@@ -328,7 +328,9 @@ mod tests {
 
     fn sum(terms: &[f64]) -> ExactSum {
         let mut sum = ExactSum::default();
-        terms.iter().for_each(|&x| sum.add(x));
+        for &x in terms {
+            sum.add(x);
+        }
         sum
     }
 
@@ -372,9 +374,9 @@ mod tests {
         check(&[1e13, 1e-9, -1e13], 1e-9);
         check(&[1e-30, -1e-30], 0.0);
         // Ties go to even, and a bit far below breaks them.
-        check(&[9007199254740992.0, 1.0], 9007199254740992.0);
-        check(&[9007199254740992.0, 1.0, 1e-200], 9007199254740994.0);
-        check(&[-9007199254740994.0, -1.0], -9007199254740996.0);
+        check(&[9_007_199_254_740_992.0, 1.0], 9_007_199_254_740_992.0);
+        check(&[9_007_199_254_740_992.0, 1.0, 1e-200], 9_007_199_254_740_994.0);
+        check(&[-9_007_199_254_740_994.0, -1.0], -9_007_199_254_740_996.0);
         check(&[1.0, f64::EPSILON / 2.0, f64::EPSILON / 4.0], 1.0 + f64::EPSILON);
     }
 

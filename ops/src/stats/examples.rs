@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type};
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow_schema::DataType;
-use engine::{Batch, DoFn, Emit, Error, Result, Rows};
+use arrow_select::take::take_record_batch;
+use engine::{Batch, DoFn, Emit, Error, Result, Rows, Shard};
 
 use super::column::{self, Column};
-use super::{FeaturePath, StatsOptions};
+use super::sample::Sample;
+use super::{FeaturePath, StatsOptions, slicing};
 
 /// The default slice's name where there are others beside it.
 pub(crate) const ALL_EXAMPLES: &str = "All Examples";
@@ -45,15 +47,22 @@ pub struct Slice {
     pub first_row: u64,
 }
 
-/// Turns batches into [`Examples`]: projection, weights, slices, nest levels.
+/// Turns batches into [`Examples`]: sample, projection, weights, slices, nest levels.
 pub struct Prepare {
     options: Arc<StatsOptions>,
+    sample: Sample,
 }
 
 impl Prepare {
-    /// For these options.
+    /// For these options; shards are told apart by their numbers.
     pub fn new(options: Arc<StatsOptions>) -> Self {
-        Prepare { options }
+        Self::of_shards(options, &[])
+    }
+
+    /// For these options and shards: which rows are sampled depends on the names of their files.
+    pub fn of_shards(options: Arc<StatsOptions>, shards: &[Shard]) -> Self {
+        let sample = Sample::new(options.sample_rate, shards);
+        Prepare { options, sample }
     }
 
     fn slice(&self, name: Arc<str>, records: RecordBatch, first_row: u64) -> Result<Slice> {
@@ -87,10 +96,22 @@ impl DoFn for Prepare {
     }
 
     fn process(&self, batch: &Batch, out: &mut Emit<Examples>) -> Result<()> {
+        // Rows that are not sampled count as taken in: they were read, and nothing is wrong with them.
         let n_rows = batch.records.num_rows() as u64;
-        let name = if self.options.slices.is_empty() { "" } else { ALL_EXAMPLES };
-        let all = self.slice(name.into(), batch.records.clone(), batch.first_row)?;
-        out.emit(Examples { slices: vec![all], n_rows });
+        let first_row = batch.first_row;
+        let records = self.sample.of(batch)?;
+        let specs = &self.options.slices;
+        let name = if specs.is_empty() { "" } else { ALL_EXAMPLES };
+        let mut slices = vec![self.slice(name.into(), records.clone(), first_row)?];
+        for (name, rows) in slicing::slices(specs, &records)? {
+            let rows = take_record_batch(&records, &UInt32Array::from(rows))
+                .map_err(|e| Error::input(format!("slice `{name}` cannot be made: {e}")))?;
+            let mut slice = self.slice(name.into(), rows, first_row)?;
+            // That a column without values is there at all depends on the other rows of the batch.
+            slice.columns.retain(|column| column.levels[0].n_present() > 0);
+            slices.push(slice);
+        }
+        out.emit(Examples { slices, n_rows });
         Ok(())
     }
 }

@@ -5,6 +5,7 @@
 //! [`GENERATORS`] or [`DATASET_GENERATORS`] puts it into the scan, the stored states, the law tests,
 //! `--help` and the docs.
 
+mod bytes;
 pub mod column;
 mod common;
 mod composite;
@@ -16,7 +17,9 @@ pub mod generator;
 mod laws;
 mod options;
 mod path;
+mod sample;
 mod semantic;
+mod slicing;
 mod string;
 #[cfg(test)]
 mod testing;
@@ -44,6 +47,7 @@ use crate::tfmd::DatasetFeatureStatisticsList;
 /// Every statistic of a single feature, in the order in which they patch the result.
 pub static GENERATORS: &[Generator] = &[
     string::GENERATOR,
+    bytes::GENERATOR,
     semantic::image::GENERATOR,
     semantic::natural_language_inference::GENERATOR,
     semantic::time::GENERATOR,
@@ -58,7 +62,7 @@ pub fn generate_statistics(
     batches: &PCollection<Batch>,
     options: Arc<StatsOptions>,
 ) -> StatisticsHandle {
-    let examples = batches.par_do(Prepare::new(options.clone()));
+    let examples = batches.par_do(Prepare::of_shards(options.clone(), batches.source().shards()));
     let dataset = examples.combine_globally(DatasetStats::new(options.clone()));
     let ranks = if options.use_sketch_based_topk_uniques {
         Ranks::Sketched

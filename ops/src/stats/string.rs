@@ -18,35 +18,35 @@ struct StringStats;
 /// Whole numbers only, so that nothing depends on any order.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct StringAcc {
-    n_values: u64,
-    n_bytes: u64,
-    n_invalid: u64,
+    values: u64,
+    bytes: u64,
+    invalid_values: u64,
 }
 
 impl StringAcc {
     fn add_times(&mut self, n: u64, n_bytes: usize, invalid: bool) {
-        self.n_values += n;
-        self.n_bytes += n * n_bytes as u64;
-        self.n_invalid += if invalid { n } else { 0 };
+        self.values += n;
+        self.bytes += n * n_bytes as u64;
+        self.invalid_values += if invalid { n } else { 0 };
     }
 
     fn add_bytes(&mut self, values: &BinaryArray) {
-        self.n_values += (values.len() - values.null_count()) as u64;
+        self.values += (values.len() - values.null_count()) as u64;
         let offsets = values.value_offsets();
         let (first, last) = (offsets[0] as usize, offsets[values.len()] as usize);
         let bytes = &values.value_data()[first..last];
-        self.n_bytes += bytes.len() as u64;
+        self.bytes += bytes.len() as u64;
         if let Some(nulls) = values.nulls() {
             // A null may cover bytes.
             let covered: i32 = (0..values.len())
                 .filter(|&i| nulls.is_null(i))
                 .map(|i| values.value_length(i))
                 .sum();
-            self.n_bytes -= covered as u64;
+            self.bytes -= covered as u64;
         }
         if !is_utf8(bytes, first, &offsets[..values.len()]) {
             let invalid = values.iter().flatten().filter(|v| std::str::from_utf8(v).is_err());
-            self.n_invalid += invalid.count() as u64;
+            self.invalid_values += invalid.count() as u64;
         }
     }
 }
@@ -114,19 +114,19 @@ impl CombineFn for StringStats {
     }
 
     fn merge_accumulators(&self, acc: &mut StringAcc, other: StringAcc) -> Result<()> {
-        acc.n_values += other.n_values;
-        acc.n_bytes += other.n_bytes;
-        acc.n_invalid += other.n_invalid;
+        acc.values += other.values;
+        acc.bytes += other.bytes;
+        acc.invalid_values += other.invalid_values;
         Ok(())
     }
 
     fn extract_output(&self, acc: StringAcc) -> Result<Patch> {
         Ok(Box::new(move |message| {
             let stats = string_stats(message);
-            if acc.n_values > 0 {
-                stats.avg_length = (acc.n_bytes as f64 / acc.n_values as f64) as f32;
+            if acc.values > 0 {
+                stats.avg_length = (acc.bytes as f64 / acc.values as f64) as f32;
             }
-            stats.invalid_utf8_count = acc.n_invalid;
+            stats.invalid_utf8_count = acc.invalid_values;
         }))
     }
 }
@@ -142,7 +142,7 @@ mod tests {
     fn check(values: Values, expected: (u64, u64, u64)) {
         let mut acc = StringAcc::default();
         StringStats.add_input(&mut acc, &flat(values)).unwrap();
-        assert_eq!((acc.n_values, acc.n_bytes, acc.n_invalid), expected);
+        assert_eq!((acc.values, acc.bytes, acc.invalid_values), expected);
     }
 
     #[test]

@@ -166,7 +166,7 @@ impl<S: Tally> CombineFn for TopK<S> {
             let weights = weights.map(|(bits, key)| (float_of(bits), label(name.keys, &key.0)));
             let threshold = options.weighted_frequency_threshold;
             let weighted = lists(weights, threshold, options);
-            let weighted = (weighted != (Vec::new(), None)).then(|| WeightedStringStatistics {
+            let weighted = (weighted != (Vec::new(), None)).then_some(WeightedStringStatistics {
                 top_values: weighted.0,
                 rank_histogram: weighted.1,
             });
@@ -175,7 +175,7 @@ impl<S: Tally> CombineFn for TopK<S> {
                 top_values,
                 rank_histogram,
                 weighted_string_stats: weighted,
-                ..Default::default()
+                ..StringStatistics::default()
             };
             features.insert((name.slice, name.path), stats);
         }
@@ -213,13 +213,13 @@ pub(super) fn lists(
             buckets.push(Bucket {
                 low_rank: rank,
                 high_rank: rank,
-                sample_count: frequency,
                 label: value,
-                ..Default::default()
+                sample_count: frequency,
             });
         }
     }
-    let histogram = (!buckets.is_empty()).then(|| RankHistogram { buckets, ..Default::default() });
+    let histogram =
+        (!buckets.is_empty()).then_some(RankHistogram { buckets, ..RankHistogram::default() });
     (top_values, histogram)
 }
 
@@ -283,7 +283,9 @@ mod tests {
             let own: Vec<_> = own.map(|(_, entry)| entry).collect();
             for chunk in own.chunks(n) {
                 let mut block = KeyedBlock::new(name.clone());
-                chunk.iter().for_each(|(key, state)| block.push(key, state.clone()));
+                for (key, state) in chunk {
+                    block.push(key, state.clone());
+                }
                 blocks.push(block);
             }
         }
@@ -296,7 +298,9 @@ mod tests {
         for cut in 0..=blocks.len() {
             let mut parts = [&blocks[..cut], &blocks[cut..]].map(|blocks| {
                 let mut acc = top_k.create_accumulator();
-                blocks.iter().for_each(|block| top_k.add_input(&mut acc, block).unwrap());
+                for block in blocks {
+                    top_k.add_input(&mut acc, block).unwrap();
+                }
                 top_k.compact(&mut acc);
                 postcard::from_bytes::<TopKAcc>(&postcard::to_stdvec(&acc).unwrap()).unwrap()
             });

@@ -1,0 +1,288 @@
+//! Slices: which rows of a batch hold which values of the features to slice by.
+//!
+//! ```text
+//!  feature a: rows 0 1 2 ► x {y,x} -      feature b: rows 0 1 2 ► 1 1 2
+//!  cross:  a_x_b_1 ► rows 0, 1            a_y_b_1 ► row 1
+//! ```
+//!
+//! **Invariant:** in which slices a row is depends on the row alone, and it is in each once: also
+//! where a value occurs in it twice, or two slicings give one key.
+
+use std::collections::BTreeMap;
+use std::hash::Hash;
+
+use arrow_array::{Array, RecordBatch};
+use engine::{Error, ErrorKind, Result};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::column::{self, Column, Values};
+use super::{SliceSpec, text};
+
+/// The rows of every slice of a batch, ascending, by the slice's key.
+///
+/// # Errors
+/// When a feature cannot be sliced by, or a value is not UTF-8 where it must be.
+pub(super) fn slices(
+    specs: &[SliceSpec],
+    records: &RecordBatch,
+) -> Result<BTreeMap<String, Vec<u32>>> {
+    let mut slices = BTreeMap::<String, Vec<u32>>::new();
+    // A slicing without features is all examples, which are there anyway.
+    for spec in specs.iter().filter(|spec| !spec.features.is_empty()) {
+        let mut features: Vec<_> = spec.features.iter().collect();
+        features.sort();
+        let mut crossed: Option<Keys> = None;
+        for (name, values) in features {
+            let mut keys = Keys::of_feature(records, name, values)?;
+            keys.names.iter_mut().for_each(|value| *value = format!("{name}_{value}"));
+            crossed = Some(match crossed {
+                None => keys,
+                Some(others) => others.cross(&keys),
+            });
+        }
+        for (key, rows) in crossed.into_iter().flat_map(Keys::rows_by_name) {
+            slices.entry(key).or_default().extend(rows);
+        }
+    }
+    for rows in slices.values_mut() {
+        rows.sort_unstable();
+        rows.dedup();
+    }
+    Ok(slices)
+}
+
+/// Which keys every row has.
+#[derive(Debug, Default)]
+struct Keys {
+    names: Vec<String>,
+    /// (row, key), ascending by row, none twice.
+    pairs: Vec<(u32, u32)>,
+}
+
+impl Keys {
+    fn of_feature(records: &RecordBatch, name: &str, wanted: &[String]) -> Result<Keys> {
+        let Ok(index) = records.schema_ref().index_of(name) else { return Ok(Keys::default()) };
+        let records = records.project(&[index]).expect("the index was just looked up");
+        let column = column::columns(&records, 0, |_| None, |_| true)?.swap_remove(0);
+        match &column.values {
+            Values::Unknown(_) => Ok(Keys::default()),
+            Values::Bytes(values) => {
+                let value = |i| values.is_valid(i).then(|| values.value(i));
+                Keys::gather(&column, value, |bytes| utf8(name, bytes, wanted))
+            }
+            Values::Dictionary { codes, values } => {
+                let value = |i| {
+                    let code = codes.is_valid(i).then(|| codes.value(i) as usize)?;
+                    values.is_valid(code).then(|| values.value(code))
+                };
+                Keys::gather(&column, value, |bytes| utf8(name, bytes, wanted))
+            }
+            Values::Int(values) => {
+                let parsed: Vec<i64> = parse(name, "an integer", wanted)?;
+                let value = |i| values.is_valid(i).then(|| values.value(i));
+                Keys::gather(&column, value, |value| {
+                    Ok((wanted.is_empty() || parsed.contains(&value)).then(|| value.to_string()))
+                })
+            }
+            Values::Float32(values) => {
+                let parsed: Vec<f32> = parse(name, "a number", wanted)?;
+                let value = |i| values.is_valid(i).then(|| values.value(i).to_bits());
+                Keys::gather(&column, value, |bits| {
+                    let value = f32::from_bits(bits);
+                    Ok((wanted.is_empty() || parsed.contains(&value)).then(|| text::float(value)))
+                })
+            }
+            Values::Float64(values) => {
+                let parsed: Vec<f64> = parse(name, "a number", wanted)?;
+                let value = |i| values.is_valid(i).then(|| values.value(i).to_bits());
+                Keys::gather(&column, value, |bits| {
+                    let value = f64::from_bits(bits);
+                    Ok((wanted.is_empty() || parsed.contains(&value)).then(|| text::float(value)))
+                })
+            }
+            Values::Struct(_) => Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("feature `{name}` cannot be sliced by: it holds structs"),
+            )
+            .with_hint("Slice by a feature that holds text or numbers.")),
+        }
+    }
+
+    /// Numbers the distinct values of a column that `name_of` gives a name to.
+    fn gather<T: Hash + Eq + Copy>(
+        column: &Column,
+        value: impl Fn(usize) -> Option<T>,
+        name_of: impl Fn(T) -> Result<Option<String>>,
+    ) -> Result<Keys> {
+        let rows = column.examples_of(column.levels.len());
+        let mut keys = Keys::default();
+        let mut known = HashMap::<T, Option<u32>, _>::with_hasher(FixedState::default());
+        for (i, &row) in rows.iter().enumerate() {
+            let Some(value) = value(i) else { continue };
+            let key = if let Some(&key) = known.get(&value) {
+                key
+            } else {
+                let key = name_of(value)?.map(|name| {
+                    keys.names.push(name);
+                    keys.names.len() as u32 - 1
+                });
+                known.insert(value, key);
+                key
+            };
+            keys.pairs.extend(key.map(|key| (row, key)));
+        }
+        if column.levels.iter().any(|level| level.offsets.is_some()) {
+            keys.pairs.sort_unstable();
+            keys.pairs.dedup();
+        }
+        Ok(keys)
+    }
+
+    /// Every pair of keys that a row has, as one key.
+    fn cross(&self, other: &Keys) -> Keys {
+        let mut keys = Keys::default();
+        let mut known = HashMap::<(u32, u32), u32, _>::with_hasher(FixedState::default());
+        let mut others = other.pairs.as_slice();
+        for &(row, a) in &self.pairs {
+            others = &others[others.partition_point(|&(r, _)| r < row)..];
+            for &(_, b) in others.iter().take_while(|&&(r, _)| r == row) {
+                let key = *known.entry((a, b)).or_insert_with(|| {
+                    let (a, b) = (&self.names[a as usize], &other.names[b as usize]);
+                    keys.names.push(format!("{a}_{b}"));
+                    keys.names.len() as u32 - 1
+                });
+                keys.pairs.push((row, key));
+            }
+        }
+        keys
+    }
+
+    fn rows_by_name(self) -> impl Iterator<Item = (String, Vec<u32>)> {
+        let mut rows = vec![Vec::new(); self.names.len()];
+        for (row, key) in self.pairs {
+            rows[key as usize].push(row);
+        }
+        self.names.into_iter().zip(rows)
+    }
+}
+
+fn parse<T: std::str::FromStr>(feature: &str, what: &str, wanted: &[String]) -> Result<Vec<T>> {
+    let parse = |value: &String| {
+        value.trim().parse().map_err(|_| {
+            Error::invalid(format!("feature `{feature}` cannot be sliced by `{value}`"))
+                .with_detail(format!("Its values are numbers; `{value}` is not {what}."))
+        })
+    };
+    wanted.iter().map(parse).collect()
+}
+
+/// A value's text, if it is wanted.
+fn utf8(feature: &str, bytes: &[u8], wanted: &[String]) -> Result<Option<String>> {
+    if !wanted.is_empty() {
+        return Ok(wanted.iter().find(|value| value.as_bytes() == bytes).cloned());
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| {
+        Error::input(format!("feature `{feature}` cannot be sliced by: a value is not UTF-8"))
+            .with_detail(format!("The value is `{}`.", bytes.escape_ascii()))
+            .with_hint("Name the values to slice by, or slice by another feature.")
+    })?;
+    Ok(Some(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::builder::{Int64Builder, ListBuilder};
+    use arrow_array::types::Int32Type;
+    use arrow_array::{
+        ArrayRef, BinaryArray, DictionaryArray, Float32Array, Int64Array, NullArray, StringArray,
+    };
+
+    use super::*;
+
+    fn spec(features: &[(&str, &[&str])]) -> SliceSpec {
+        let owned = |values: &[&str]| values.iter().map(ToString::to_string).collect();
+        SliceSpec {
+            features: features.iter().map(|&(name, values)| (name.into(), owned(values))).collect(),
+        }
+    }
+
+    fn records(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true)))
+            .unwrap()
+    }
+
+    fn example() -> RecordBatch {
+        let mut many = ListBuilder::new(Int64Builder::new());
+        many.append_value([Some(1), Some(2), Some(1)]);
+        many.append_null();
+        many.append_value([]);
+        many.append_value([Some(2), None]);
+        let dictionary: DictionaryArray<Int32Type> =
+            vec![Some("u"), Some("v"), None, Some("u")].into_iter().collect();
+        records(vec![
+            ("s", Arc::new(StringArray::from(vec![Some("a"), Some("b"), None, Some("a")]))),
+            ("i", Arc::new(Int64Array::from(vec![7, -7, 7, 7]))),
+            ("many", Arc::new(many.finish())),
+            ("d", Arc::new(dictionary)),
+            ("f", Arc::new(Float32Array::from(vec![0.0, 1.0, f32::NAN, 0.1]))),
+            ("n", Arc::new(NullArray::new(4))),
+        ])
+    }
+
+    fn check(specs: &[SliceSpec], expected: &[(&str, &[u32])]) {
+        let found = slices(specs, &example()).unwrap();
+        let found: Vec<_> = found.iter().map(|(k, rows)| (k.as_str(), rows.as_slice())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn by_one_feature() {
+        check(&[spec(&[])], &[]);
+        check(&[spec(&[("s", &[])])], &[("s_a", &[0, 3]), ("s_b", &[1])]);
+        check(&[spec(&[("d", &[])])], &[("d_u", &[0, 3]), ("d_v", &[1])]);
+        check(&[spec(&[("i", &[])])], &[("i_-7", &[1]), ("i_7", &[0, 2, 3])]);
+        check(&[spec(&[("many", &[])])], &[("many_1", &[0]), ("many_2", &[0, 3])]);
+        check(
+            &[spec(&[("f", &[])])],
+            &[("f_0.0", &[0]), ("f_0.1", &[3]), ("f_1.0", &[1]), ("f_nan", &[2])],
+        );
+        check(&[spec(&[("n", &[])])], &[]);
+        check(&[spec(&[("absent", &[])])], &[]);
+    }
+
+    #[test]
+    fn by_listed_values() {
+        check(&[spec(&[("s", &["a", "z"])])], &[("s_a", &[0, 3])]);
+        check(&[spec(&[("i", &["7", "8"])])], &[("i_7", &[0, 2, 3])]);
+        check(&[spec(&[("f", &["1"])])], &[("f_1.0", &[1])]);
+    }
+
+    #[test]
+    fn crosses_and_several_slicings() {
+        check(
+            &[spec(&[("s", &[]), ("many", &[])])],
+            &[("many_1_s_a", &[0]), ("many_2_s_a", &[0, 3])],
+        );
+        check(&[spec(&[("s", &[]), ("i", &["7"]), ("d", &["u"])])], &[("d_u_i_7_s_a", &[0, 3])]);
+        check(&[spec(&[("s", &[]), ("absent", &[])])], &[]);
+        // A row is in a slice once, however often it is asked for.
+        check(
+            &[spec(&[("s", &["a"])]), spec(&[("s", &[])]), spec(&[("d", &["v"])])],
+            &[("d_v", &[1]), ("s_a", &[0, 3]), ("s_b", &[1])],
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_sliced_by() {
+        let bad = BinaryArray::from(vec![&b"ok"[..], b"\xff"]);
+        let records = records(vec![("b", Arc::new(bad))]);
+        let error = slices(&[spec(&[("b", &[])])], &records).unwrap_err();
+        assert!(error.to_string().contains("\\xff"), "{error}");
+        let listed = slices(&[spec(&[("b", &["ok"])])], &records).unwrap();
+        assert_eq!(listed["b_ok"], [0]);
+        assert!(slices(&[spec(&[("i", &["seven"])])], &example()).is_err());
+    }
+}
