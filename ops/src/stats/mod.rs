@@ -25,6 +25,7 @@ mod string;
 mod testing;
 mod text;
 mod top_k;
+mod top_k_sketch;
 mod value_counts;
 
 use std::sync::Arc;
@@ -48,6 +49,7 @@ use crate::tfmd::DatasetFeatureStatisticsList;
 pub static GENERATORS: &[Generator] = &[
     string::GENERATOR,
     bytes::GENERATOR,
+    top_k_sketch::GENERATOR,
     semantic::image::GENERATOR,
     semantic::natural_language_inference::GENERATOR,
     semantic::time::GENERATOR,

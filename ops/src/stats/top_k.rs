@@ -188,7 +188,7 @@ fn damaged() -> Error {
 }
 
 /// What is shown for a key.
-fn label(keys: KeyKind, key: &[u8]) -> String {
+pub(super) fn label(keys: KeyKind, key: &[u8]) -> String {
     keys.label(key).unwrap_or_else(|| BYTES_VALUE.to_owned())
 }
 
