@@ -222,6 +222,20 @@ mod tests {
     }
 
     #[test]
+    fn slices() {
+        let config = load_slicing_config(
+            b"slicing_specs {} slicing_specs { feature_keys: [\"state\"] \
+              feature_values: [{key: \"age\", value: \"20\"}, {key: 'sex' value: ''}] }",
+        );
+        let config = config.unwrap();
+        assert_eq!(config.slicing_specs[1].feature_keys, ["state"]);
+        let values: Vec<_> = config.slicing_specs[1].feature_values.iter().collect();
+        assert_eq!(values, [(&"age".into(), &"20".into()), (&"sex".into(), &String::new())]);
+        assert_eq!(load_slicing_config(&encode(&config)).unwrap(), config);
+        assert_eq!(load_slicing_config(text::print(&config).as_bytes()).unwrap(), config);
+    }
+
+    #[test]
     fn binary_that_looks_like_text() {
         let name = "a name of forty letters and not one less";
         let schema: Schema = text::parse(&format!("feature {{ name: '{name}' }}")).unwrap();
