@@ -1,54 +1,320 @@
 //! Presence and valency: what every feature of every type has, at every nest level.
 
-use engine::Result;
+use engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use super::{Column, StatsOptions};
-use crate::tfmd::CommonStatistics;
+use super::column::Level;
+use super::histogram::{quantiles_histogram, standard_histogram};
+use super::{Column, FeaturePath, StatsOptions};
+use crate::sketch::{Quantiles, Sum};
+use crate::tfmd::custom_statistic::Val;
+use crate::tfmd::{
+    CommonStatistics, CustomStatistic, Histogram, PresenceAndValencyStatistics,
+    WeightedCommonStatistics,
+};
 
 /// The state of a feature's common statistics.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct CommonAcc {
-    /// Present parents, by level.
-    n_present: Vec<u64>,
-    /// Values, by level.
-    n_values: Vec<u64>,
+    /// Outermost first.
+    levels: Vec<LevelAcc>,
+    /// Of a feature of several levels: innermost values of every present example.
+    innermost: Lengths,
+    weighted: bool,
+}
+
+/// One nest level.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct LevelAcc {
+    n_present: u64,
+    n_values: u64,
+    /// Values of every present parent.
+    lengths: Lengths,
+    weighted_present: Sum,
+    weighted_values: Sum,
 }
 
 impl CommonAcc {
-    pub(crate) fn add(&mut self, column: &Column) -> Result<()> {
-        self.n_present.resize(column.levels.len(), 0);
-        self.n_values.resize(column.levels.len(), 0);
-        for (i, level) in column.levels.iter().enumerate() {
-            self.n_present[i] += level.n_present() as u64;
-            self.n_values[i] += level.lengths().sum::<usize>() as u64;
+    pub(crate) fn add(&mut self, column: &Column, options: &StatsOptions) -> Result<()> {
+        let epsilon = options.epsilon;
+        let n_values = column.levels.last().map_or(0, n_values);
+        self.agree(&column.path, column.levels.len(), n_values == 0)?;
+        self.weighted |= column.weights.is_some();
+        for (i, (acc, level)) in self.levels.iter_mut().zip(&column.levels).enumerate() {
+            acc.n_present += level.n_present() as u64;
+            acc.n_values += self::n_values(level);
+            acc.lengths.add_level(level, epsilon);
+            if let Some(weights) = column.weights_of(i) {
+                acc.add_weights(level, &weights);
+            }
+        }
+        if self.levels.len() > 1 {
+            add_innermost(&mut self.innermost, &column.levels, epsilon);
         }
         Ok(())
     }
 
-    pub(crate) fn merge(&mut self, other: CommonAcc) -> Result<()> {
-        for (a, b) in self.n_present.iter_mut().zip(other.n_present) {
-            *a += b;
+    /// Makes room for so many nest levels. Levels of which nothing is known hold no values, as in a
+    /// column without a type.
+    fn agree(&mut self, path: &FeaturePath, n_levels: usize, is_empty: bool) -> Result<()> {
+        let mine = self.levels.len();
+        if mine < n_levels && self.levels.last().is_none_or(|last| last.n_values == 0) {
+            if mine == 1 {
+                self.innermost = self.levels[0].lengths.clone();
+            }
+            self.levels.resize_with(n_levels, LevelAcc::default);
+        } else if mine != n_levels && !(mine > n_levels && is_empty) {
+            return Err(Error::input(format!("feature `{path}` has two nest levels in the data"))
+                .with_detail(format!(
+                    "Its values lie in {mine} lists in one place and in {n_levels} in another."
+                ))
+                .with_hint("Leave it out with `--features`, or mend the shards that differ."));
         }
         Ok(())
+    }
+
+    pub(crate) fn merge(&mut self, path: &FeaturePath, mut other: CommonAcc) -> Result<()> {
+        let is_empty = |acc: &CommonAcc| acc.levels.last().is_none_or(|last| last.n_values == 0);
+        if other.levels.len() < self.levels.len() && is_empty(&other) {
+            other.agree(path, self.levels.len(), true)?;
+        }
+        self.agree(path, other.levels.len(), is_empty(&other))?;
+        self.weighted |= other.weighted;
+        self.innermost.merge(other.innermost);
+        for (acc, other) in self.levels.iter_mut().zip(other.levels) {
+            acc.n_present += other.n_present;
+            acc.n_values += other.n_values;
+            acc.lengths.merge(other.lengths);
+            acc.weighted_present.merge(other.weighted_present);
+            acc.weighted_values.merge(other.weighted_values);
+        }
+        Ok(())
+    }
+
+    /// Gives memory back before the state is encoded.
+    pub(crate) fn compact(&mut self) {
+        let levels = self.levels.iter_mut().map(|level| &mut level.lengths);
+        for lengths in levels.chain([&mut self.innermost]) {
+            if let Some(long) = &mut lengths.long {
+                long.compact();
+            }
+        }
     }
 
     /// Number of innermost values, unweighted and weighted: the parents of this feature's children.
     pub(crate) fn n_values(&self) -> (u64, f64) {
-        (self.n_values.last().copied().unwrap_or(0), 0.0)
+        self.levels.last().map_or((0, 0.0), |last| (last.n_values, last.weighted_values.value()))
     }
 
-    /// The message, given the number (and weight) of parents the feature could be present in.
-    pub(crate) fn message(
-        self,
+    /// The message, given the number (and weight) of parents the feature could be present in, and the
+    /// histograms of inner levels.
+    pub(crate) fn messages(
+        mut self,
         n_parents: (u64, f64),
-        _options: &StatsOptions,
-    ) -> CommonStatistics {
-        let n_present = self.n_present.first().copied().unwrap_or(0);
-        CommonStatistics {
-            num_non_missing: n_present,
-            num_missing: n_parents.0 - n_present,
-            ..Default::default()
+        options: &StatsOptions,
+    ) -> (CommonStatistics, Vec<CustomStatistic>) {
+        if self.levels.is_empty() {
+            self.levels.push(LevelAcc::default());
         }
+        let n_buckets = options.num_values_histogram_buckets;
+        let levels = self.presence_and_valency(n_parents.0);
+        let weighted_levels = self.weighted.then(|| self.weighted_presence(n_parents.1));
+        let (first, last) = (&levels[0], &levels[levels.len() - 1]);
+        let mut message = CommonStatistics {
+            num_non_missing: first.num_non_missing,
+            num_missing: first.num_missing,
+            tot_num_values: last.tot_num_values,
+            ..Default::default()
+        };
+        if first.num_non_missing > 0 {
+            let lengths =
+                if levels.len() > 1 { &mut self.innermost } else { &mut self.levels[0].lengths };
+            let (min, max) = lengths.range().unwrap_or_default();
+            (message.min_num_values, message.max_num_values) = (min, max);
+            let average = last.tot_num_values as f64 / first.num_non_missing as f64;
+            message.avg_num_values = average as f32;
+            let (q, c) = lengths.quantiles(n_buckets, options.epsilon);
+            message.num_values_histogram = Some(quantiles_histogram(&q, &c));
+        }
+        if let Some(weighted_levels) = weighted_levels {
+            let (first, last) = (&weighted_levels[0], &weighted_levels[weighted_levels.len() - 1]);
+            message.weighted_common_stats = Some(WeightedCommonStatistics {
+                num_non_missing: first.num_non_missing,
+                num_missing: first.num_missing,
+                tot_num_values: last.tot_num_values,
+                avg_num_values: ratio(last.tot_num_values, first.num_non_missing),
+            });
+            if weighted_levels.len() > 1 {
+                message.weighted_presence_and_valency_stats = weighted_levels;
+            }
+        }
+        if levels.len() > 1 {
+            message.presence_and_valency_stats = levels;
+        }
+        let mut custom_stats = Vec::new();
+        for (i, level) in self.levels.iter_mut().enumerate().skip(1) {
+            let (q, c) = level.lengths.quantiles(n_buckets, options.epsilon);
+            let (min, max) = level.lengths.range().unwrap_or_default();
+            let standard = standard_histogram(&q, &c, (min as f64, max as f64), n_buckets, 0.0);
+            let mut add = |kind: &str, histogram: Histogram| {
+                custom_stats.push(CustomStatistic {
+                    name: format!("level_{}_value_list_length_{kind}", i + 1),
+                    val: Some(Val::Histogram(histogram)),
+                });
+            };
+            add("quantiles", quantiles_histogram(&q, &c));
+            add("standard", standard);
+        }
+        (message, custom_stats)
+    }
+
+    /// What is missing at a level is counted against the values of the level above.
+    fn presence_and_valency(&self, n_parents: u64) -> Vec<PresenceAndValencyStatistics> {
+        let mut n_parents = n_parents;
+        let mut messages = Vec::new();
+        for level in &self.levels {
+            let (min, max) = level.lengths.range().unwrap_or_default();
+            messages.push(PresenceAndValencyStatistics {
+                num_non_missing: level.n_present,
+                num_missing: n_parents.saturating_sub(level.n_present),
+                min_num_values: min,
+                max_num_values: max,
+                tot_num_values: level.n_values,
+            });
+            n_parents = level.n_values;
+        }
+        messages
+    }
+
+    fn weighted_presence(&self, n_parents: f64) -> Vec<WeightedCommonStatistics> {
+        let mut n_parents = n_parents;
+        let mut messages = Vec::new();
+        for level in &self.levels {
+            let (present, values) = (level.weighted_present.value(), level.weighted_values.value());
+            messages.push(WeightedCommonStatistics {
+                num_non_missing: present,
+                num_missing: n_parents - present,
+                avg_num_values: ratio(values, present),
+                tot_num_values: values,
+            });
+            n_parents = values;
+        }
+        messages
+    }
+}
+
+fn ratio(values: f64, present: f64) -> f64 {
+    if present > 0.0 { values / present } else { 0.0 }
+}
+
+impl LevelAcc {
+    fn add_weights(&mut self, level: &Level, weights: &[f64]) {
+        // One by one: a sum of sums would show where batches were cut.
+        for (i, &weight) in weights.iter().enumerate() {
+            if level.is_present(i) {
+                self.weighted_present.add(weight);
+                self.weighted_values.add(level.length(i) as f64 * weight);
+            }
+        }
+    }
+}
+
+/// Number of values of a level.
+fn n_values(level: &Level) -> u64 {
+    match (&level.offsets, &level.nulls) {
+        (None, _) => level.n_present() as u64,
+        (Some(offsets), None) => offsets[offsets.len() - 1] as u64,
+        (Some(_), Some(_)) => level.lengths().map(|length| length as u64).sum(),
+    }
+}
+
+/// Adds the number of innermost values of every present example.
+fn add_innermost(lengths: &mut Lengths, levels: &[Level], epsilon: f64) {
+    let Some((top, inner)) = levels.split_first() else { return };
+    let mut ends: Vec<usize> = match &top.offsets {
+        Some(offsets) => offsets.iter().map(|&offset| offset as usize).collect(),
+        None => (0..=top.n_parents).collect(),
+    };
+    for offsets in inner.iter().filter_map(|level| level.offsets.as_ref()) {
+        for end in &mut ends {
+            *end = offsets[*end] as usize;
+        }
+    }
+    for (i, window) in ends.windows(2).enumerate() {
+        if top.is_present(i) {
+            lengths.add(window[1] - window[0], 1, epsilon);
+        }
+    }
+}
+
+/// How many lists have which length: counted for short lists, a sketch for long ones.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Lengths {
+    /// Number of lists of length 0, 1, …
+    short: Vec<u64>,
+    /// Lists of at least `SHORT` values.
+    long: Option<Box<Quantiles<u64>>>,
+}
+
+const SHORT: usize = 256;
+
+impl Lengths {
+    fn add(&mut self, length: usize, n: u64, epsilon: f64) {
+        if n == 0 {
+            return;
+        }
+        if length < SHORT {
+            if length >= self.short.len() {
+                self.short.resize(length + 1, 0);
+            }
+            self.short[length] += n;
+        } else {
+            let long = self.long.get_or_insert_with(|| Box::new(Quantiles::new(epsilon)));
+            long.push_run(length as f64, n);
+        }
+    }
+
+    fn add_level(&mut self, level: &Level, epsilon: f64) {
+        match level.constant_length() {
+            Some(length) => self.add(length, level.n_present() as u64, epsilon),
+            None => level.lengths().for_each(|length| self.add(length, 1, epsilon)),
+        }
+    }
+
+    fn merge(&mut self, other: Lengths) {
+        if self.short.len() < other.short.len() {
+            self.short.resize(other.short.len(), 0);
+        }
+        for (a, b) in self.short.iter_mut().zip(other.short) {
+            *a += b;
+        }
+        match (&mut self.long, other.long) {
+            (Some(a), Some(b)) => a.merge(*b),
+            (a @ None, b) => *a = b,
+            (Some(_), None) => {}
+        }
+    }
+
+    /// Shortest and longest.
+    fn range(&self) -> Option<(u64, u64)> {
+        let short = self.short.iter().position(|n| *n > 0);
+        let long = self.long.clone().and_then(|mut long| long.range());
+        let long = long.map(|(min, max)| (min as u64, max as u64));
+        match (short, long) {
+            (Some(min), Some((_, max))) => Some((min as u64, max)),
+            (Some(min), None) => Some((min as u64, self.short.len() as u64 - 1)),
+            (None, long) => long,
+        }
+    }
+
+    fn quantiles(&mut self, n: usize, epsilon: f64) -> (Vec<f64>, Vec<f64>) {
+        let mut all = Quantiles::<u64>::new(epsilon);
+        for (length, n) in self.short.iter().enumerate() {
+            all.push_weighted(length as f64, *n);
+        }
+        if let Some(long) = self.long.take() {
+            all.merge(*long);
+        }
+        all.quantiles_and_cumulative_weights(n)
     }
 }

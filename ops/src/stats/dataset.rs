@@ -18,6 +18,7 @@ use super::{
     Column, DATASET_GENERATORS, DatasetPatch, Examples, FeatureContext, FeaturePath, FeatureStats,
     GENERATORS, Kind, Logical, Patch, Slice, StatsOptions, Variant,
 };
+use crate::sketch::Sum;
 use crate::tfmd::feature_name_statistics::{FieldId, Stats, Type};
 use crate::tfmd::{
     BytesStatistics, DatasetFeatureStatistics, DatasetFeatureStatisticsList, FeatureNameStatistics,
@@ -89,7 +90,7 @@ pub struct DatasetAcc {
 #[derive(Default, Serialize, Deserialize)]
 struct SliceAcc {
     n_examples: u64,
-    weighted_n_examples: f64,
+    weighted_n_examples: Sum,
     features: BTreeMap<FeaturePath, FeatureAcc>,
     cells: Vec<Cell<Slice, DatasetPatch>>,
 }
@@ -126,7 +127,7 @@ impl CombineFn for DatasetStats {
             acc.n_examples += slice.n_examples as u64;
             if let Some(weights) = &slice.weights {
                 // One by one: a sum of sums would show where batches were cut.
-                weights.iter().for_each(|weight| acc.weighted_n_examples += weight);
+                weights.iter().for_each(|weight| acc.weighted_n_examples.add(*weight));
             }
             for column in &slice.columns {
                 self.add_column(acc, column)?;
@@ -150,6 +151,16 @@ impl CombineFn for DatasetStats {
         Ok(())
     }
 
+    fn compact(&self, acc: &mut DatasetAcc) {
+        for slice in acc.slices.values_mut() {
+            for feature in slice.features.values_mut() {
+                feature.common.compact();
+                feature.cells.iter_mut().for_each(compact_cell);
+            }
+            slice.cells.iter_mut().for_each(compact_cell);
+        }
+    }
+
     fn extract_output(&self, acc: DatasetAcc) -> Result<DatasetFeatureStatisticsList> {
         let mut datasets = Vec::new();
         for (name, slice) in acc.slices {
@@ -168,7 +179,7 @@ impl DatasetStats {
             acc.features.insert(column.path.clone(), FeatureAcc::default());
         }
         let feature = acc.features.get_mut(&column.path).expect("it was just put there");
-        feature.common.add(column)?;
+        feature.common.add(column, &self.options)?;
         let Some(kind) = column.kind() else { return Ok(()) };
         if feature.kind.is_none() {
             feature.kind = Some(kind);
@@ -191,14 +202,14 @@ impl DatasetStats {
 
     fn merge_slices(&self, acc: &mut SliceAcc, other: SliceAcc) -> Result<()> {
         acc.n_examples += other.n_examples;
-        acc.weighted_n_examples += other.weighted_n_examples;
+        acc.weighted_n_examples.merge(other.weighted_n_examples);
         for (path, mut feature) in other.features {
             let Some(into) = acc.features.get_mut(&path) else {
                 acc.features.insert(path, feature);
                 continue;
             };
             agree(&path, (into.kind, &into.logical), (feature.kind, &feature.logical))?;
-            into.common.merge(std::mem::take(&mut feature.common))?;
+            into.common.merge(&path, std::mem::take(&mut feature.common))?;
             if into.kind.is_none() {
                 into.kind = feature.kind;
                 into.logical = feature.logical;
@@ -226,7 +237,7 @@ impl DatasetStats {
             .filter_map(|generator| (generator.new)(&self.options))
             .collect();
         thaw_all(&mut slice.cells, &combiners)?;
-        let all = (slice.n_examples, slice.weighted_n_examples);
+        let all = (slice.n_examples, slice.weighted_n_examples.value());
         let n_values: BTreeMap<FeaturePath, (u64, f64)> = slice
             .features
             .iter()
@@ -236,7 +247,7 @@ impl DatasetStats {
         let mut message = DatasetFeatureStatistics {
             name,
             num_examples: slice.n_examples,
-            weighted_num_examples: slice.weighted_n_examples,
+            weighted_num_examples: slice.weighted_n_examples.value(),
             ..Default::default()
         };
         for (path, mut feature) in slice.features {
@@ -258,7 +269,10 @@ impl DatasetStats {
         feature: FeatureAcc,
         n_parents: (u64, f64),
     ) -> Result<FeatureNameStatistics> {
-        let common = feature.common.message(n_parents, &self.options);
+        let (common, mut custom_stats) = feature.common.messages(n_parents, &self.options);
+        if feature.kind.is_none() {
+            custom_stats.clear();
+        }
         // A feature without any value is text to TFDV.
         let kind = feature.kind.unwrap_or(Kind::String);
         let variant = Variant::of(kind, self.options.schema_feature(path));
@@ -286,6 +300,7 @@ impl DatasetStats {
             r#type: type_ as i32,
             field_id: Some(FieldId::Path(path.to_proto())),
             stats: Some(stats),
+            custom_stats,
             ..Default::default()
         };
         for cell in feature.cells {
@@ -302,6 +317,12 @@ fn merge_cells<I, O>(into: &mut [Cell<I, O>], other: Vec<Cell<I, O>>) -> Result<
         f.merge(state, other.into_live().1)?;
     }
     Ok(())
+}
+
+fn compact_cell<I, O>(cell: &mut Cell<I, O>) {
+    if let Cell::Live(f, state) = cell {
+        f.compact(state);
+    }
 }
 
 /// Checks that a feature has one type wherever it occurs.

@@ -13,8 +13,11 @@ pub mod custom;
 mod dataset;
 mod examples;
 pub mod generator;
+mod histogram;
 #[cfg(test)]
 mod laws;
+mod logical;
+mod numeric;
 mod options;
 mod path;
 mod sample;
@@ -47,9 +50,11 @@ use crate::tfmd::DatasetFeatureStatisticsList;
 
 /// Every statistic of a single feature, in the order in which they patch the result.
 pub static GENERATORS: &[Generator] = &[
+    numeric::GENERATOR,
     string::GENERATOR,
     bytes::GENERATOR,
     top_k_sketch::GENERATOR,
+    logical::GENERATOR,
     semantic::image::GENERATOR,
     semantic::natural_language_inference::GENERATOR,
     semantic::time::GENERATOR,
