@@ -16,10 +16,12 @@ pub mod generator;
 mod histogram;
 #[cfg(test)]
 mod laws;
+mod lift;
 mod logical;
 mod numeric;
 mod options;
 mod path;
+mod presence;
 mod sample;
 mod semantic;
 mod slicing;
@@ -41,6 +43,7 @@ pub use examples::{Examples, Prepare, Slice};
 pub use generator::{
     DatasetGenerator, DatasetPatch, FeatureContext, FeatureStats, Generator, Patch, Variant,
 };
+pub use lift::{FeatureLifts, Lift, LiftCounts, LiftState};
 pub use options::{SliceSpec, StatsOptions};
 pub use path::FeaturePath;
 pub use top_k::{FeatureRanks, TopK};
@@ -71,6 +74,17 @@ pub fn generate_statistics(
 ) -> StatisticsHandle {
     let examples = batches.par_do(Prepare::of_shards(options.clone(), batches.source().shards()));
     let dataset = examples.combine_globally(DatasetStats::new(options.clone()));
+    let lifts = match (&options.label_feature, options.is_weighted()) {
+        (None, _) => Lifts::None,
+        (Some(_), true) => {
+            let counts = examples.combine_per_key(LiftCounts::new(options.clone()));
+            Lifts::Weighted(counts.combine_globally(Lift::new(options.clone())))
+        }
+        (Some(_), false) => {
+            let counts = examples.combine_per_key(LiftCounts::new(options.clone()));
+            Lifts::Counted(counts.combine_globally(Lift::new(options.clone())))
+        }
+    };
     let ranks = if options.use_sketch_based_topk_uniques {
         Ranks::Sketched
     } else if options.is_weighted() {
@@ -80,13 +94,21 @@ pub fn generate_statistics(
         let counts = examples.combine_per_key(ValueCounts::<u64>::new(options.clone()));
         Ranks::Counted(counts.combine_globally(TopK::new(options)))
     };
-    StatisticsHandle { dataset, ranks }
+    StatisticsHandle { dataset, ranks, lifts }
 }
 
 /// A handle on the statistics that a run will give.
 pub struct StatisticsHandle {
     dataset: Combined<DatasetStats>,
     ranks: Ranks,
+    lifts: Lifts,
+}
+
+/// Where the lift of categorical features comes from, if it is asked for.
+enum Lifts {
+    None,
+    Counted(Combined<Lift<u64>>),
+    Weighted(Combined<Lift<WeightedCount>>),
 }
 
 /// Where the distinct and the most frequent values come from.
@@ -108,6 +130,11 @@ impl StatisticsHandle {
             Ranks::Sketched => {}
             Ranks::Counted(ranks) => ranks.output(outputs)?.patch(&mut list),
             Ranks::Weighted(ranks) => ranks.output(outputs)?.patch(&mut list),
+        }
+        match &self.lifts {
+            Lifts::None => {}
+            Lifts::Counted(lifts) => lifts.output(outputs)?.patch(&mut list),
+            Lifts::Weighted(lifts) => lifts.output(outputs)?.patch(&mut list),
         }
         Ok(list)
     }

@@ -22,6 +22,12 @@ pub struct StatsOptions {
     pub label_feature: Option<String>,
     /// Boundaries that turn a numeric label into buckets for lift.
     pub label_boundaries: Vec<f64>,
+    /// Values in at most this many examples (or of at most this weight) have no lift; 0 is no limit.
+    pub lift_min_x_count: u64,
+    /// For each value of the label only so many values of the greatest lift, if given.
+    pub lift_top_k_per_y: Option<usize>,
+    /// For each value of the label only so many values of the least lift, if given.
+    pub lift_bottom_k_per_y: Option<usize>,
     /// Share of rows to look at, in (0, 1]; rows are chosen by a hash of their place.
     pub sample_rate: Option<f64>,
     /// Length of `top_values`.
@@ -62,6 +68,9 @@ impl Default for StatsOptions {
             slices: Vec::new(),
             label_feature: None,
             label_boundaries: Vec::new(),
+            lift_min_x_count: 0,
+            lift_top_k_per_y: None,
+            lift_bottom_k_per_y: None,
             sample_rate: None,
             num_top_values: 20,
             frequency_threshold: 1,

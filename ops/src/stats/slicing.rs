@@ -9,14 +9,15 @@
 //! where a value occurs in it twice, or two slicings give one key.
 
 use std::collections::BTreeMap;
-use std::hash::Hash;
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
 use engine::{Error, ErrorKind, Result};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::column::{self, Column, Values};
+use super::column::{self, Values};
+use super::presence::Presence;
+use super::value_counts::KeyKind;
 use super::{SliceSpec, text};
 
 /// The rows of every slice of a batch, ascending, by the slice's key.
@@ -65,77 +66,32 @@ impl Keys {
         let Ok(index) = records.schema_ref().index_of(name) else { return Ok(Keys::default()) };
         let records = records.project(&[index]).expect("the index was just looked up");
         let column = column::columns(&records, 0, |_| None, |_| true)?.swap_remove(0);
-        match &column.values {
-            Values::Unknown(_) => Ok(Keys::default()),
-            Values::Bytes(values) => {
-                let value = |i| values.is_valid(i).then(|| values.value(i));
-                Keys::gather(&column, value, |bytes| utf8(name, bytes, wanted))
-            }
-            Values::Dictionary { codes, values } => {
-                let value = |i| {
-                    let code = codes.is_valid(i).then(|| codes.value(i) as usize)?;
-                    values.is_valid(code).then(|| values.value(code))
-                };
-                Keys::gather(&column, value, |bytes| utf8(name, bytes, wanted))
-            }
-            Values::Int(values) => {
-                let parsed: Vec<i64> = parse(name, "an integer", wanted)?;
-                let value = |i| values.is_valid(i).then(|| values.value(i));
-                Keys::gather(&column, value, |value| {
-                    Ok((wanted.is_empty() || parsed.contains(&value)).then(|| value.to_string()))
-                })
-            }
-            Values::Float32(values) => {
-                let parsed: Vec<f32> = parse(name, "a number", wanted)?;
-                let value = |i| values.is_valid(i).then(|| values.value(i).to_bits());
-                Keys::gather(&column, value, |bits| {
-                    let value = f32::from_bits(bits);
-                    Ok((wanted.is_empty() || parsed.contains(&value)).then(|| text::float(value)))
-                })
-            }
-            Values::Float64(values) => {
-                let parsed: Vec<f64> = parse(name, "a number", wanted)?;
-                let value = |i| values.is_valid(i).then(|| values.value(i).to_bits());
-                Keys::gather(&column, value, |bits| {
-                    let value = f64::from_bits(bits);
-                    Ok((wanted.is_empty() || parsed.contains(&value)).then(|| text::float(value)))
-                })
-            }
-            Values::Struct(_) => Err(Error::new(
+        if matches!(column.values, Values::Struct(_)) {
+            return Err(Error::new(
                 ErrorKind::Unsupported,
                 format!("feature `{name}` cannot be sliced by: it holds structs"),
             )
-            .with_hint("Slice by a feature that holds text or numbers.")),
+            .with_hint("Slice by a feature that holds text or numbers."));
         }
-    }
-
-    /// Numbers the distinct values of a column that `name_of` gives a name to.
-    fn gather<T: Hash + Eq + Copy>(
-        column: &Column,
-        value: impl Fn(usize) -> Option<T>,
-        name_of: impl Fn(T) -> Result<Option<String>>,
-    ) -> Result<Keys> {
-        let rows = column.examples_of(column.levels.len());
+        let Some(presence) = Presence::of(&column) else { return Ok(Keys::default()) };
+        let wanted = match presence.kind {
+            KeyKind::Text => wanted.to_vec(),
+            KeyKind::Int => parse(name, "an integer", wanted, |value: i64| value.to_string())?,
+            KeyKind::Float => parse(name, "a number", wanted, text::float::<f64>)?,
+        };
         let mut keys = Keys::default();
-        let mut known = HashMap::<T, Option<u32>, _>::with_hasher(FixedState::default());
-        for (i, &row) in rows.iter().enumerate() {
-            let Some(value) = value(i) else { continue };
-            let key = if let Some(&key) = known.get(&value) {
-                key
-            } else {
-                let key = name_of(value)?.map(|name| {
-                    keys.names.push(name);
-                    keys.names.len() as u32 - 1
-                });
-                known.insert(value, key);
-                key
-            };
-            keys.pairs.extend(key.map(|key| (row, key)));
+        let mut kept = Vec::with_capacity(presence.keys.len());
+        for key in &presence.keys {
+            let label = presence.kind.label(key);
+            if label.is_none() && wanted.is_empty() {
+                return Err(not_utf8(name, key));
+            }
+            let label = label.filter(|label| wanted.is_empty() || wanted.contains(label));
+            kept.push(label.is_some().then_some(keys.names.len() as u32));
+            keys.names.extend(label);
         }
-        if column.levels.iter().any(|level| level.offsets.is_some()) {
-            keys.pairs.sort_unstable();
-            keys.pairs.dedup();
-        }
+        let kept = |(row, key): (u32, u32)| Some((row, kept[key as usize]?));
+        keys.pairs = presence.pairs.into_iter().filter_map(kept).collect();
         Ok(keys)
     }
 
@@ -167,9 +123,15 @@ impl Keys {
     }
 }
 
-fn parse<T: std::str::FromStr>(feature: &str, what: &str, wanted: &[String]) -> Result<Vec<T>> {
+/// The wanted values as the data's values are shown.
+fn parse<T: std::str::FromStr>(
+    feature: &str,
+    what: &str,
+    wanted: &[String],
+    show: impl Fn(T) -> String,
+) -> Result<Vec<String>> {
     let parse = |value: &String| {
-        value.trim().parse().map_err(|_| {
+        value.trim().parse().map(&show).map_err(|_| {
             Error::invalid(format!("feature `{feature}` cannot be sliced by `{value}`"))
                 .with_detail(format!("Its values are numbers; `{value}` is not {what}."))
         })
@@ -177,17 +139,10 @@ fn parse<T: std::str::FromStr>(feature: &str, what: &str, wanted: &[String]) -> 
     wanted.iter().map(parse).collect()
 }
 
-/// A value's text, if it is wanted.
-fn utf8(feature: &str, bytes: &[u8], wanted: &[String]) -> Result<Option<String>> {
-    if !wanted.is_empty() {
-        return Ok(wanted.iter().find(|value| value.as_bytes() == bytes).cloned());
-    }
-    let text = std::str::from_utf8(bytes).map_err(|_| {
-        Error::input(format!("feature `{feature}` cannot be sliced by: a value is not UTF-8"))
-            .with_detail(format!("The value is `{}`.", bytes.escape_ascii()))
-            .with_hint("Name the values to slice by, or slice by another feature.")
-    })?;
-    Ok(Some(text.to_owned()))
+fn not_utf8(feature: &str, value: &[u8]) -> Error {
+    Error::input(format!("feature `{feature}` cannot be sliced by: a value is not UTF-8"))
+        .with_detail(format!("The value is `{}`.", value.escape_ascii()))
+        .with_hint("Name the values to slice by, or slice by another feature.")
 }
 
 #[cfg(test)]
