@@ -16,7 +16,7 @@ use super::common::CommonAcc;
 use super::generator::Cell;
 use super::{
     Column, DATASET_GENERATORS, DatasetPatch, Examples, FeatureContext, FeaturePath, FeatureStats,
-    GENERATORS, Kind, Logical, Patch, Slice, StatsOptions, Variant,
+    GENERATORS, Kind, Logical, Patch, Slice, SliceStats, StatsOptions, Variant,
 };
 use crate::sketch::Sum;
 use crate::tfmd::feature_name_statistics::{FieldId, Stats, Type};
@@ -48,15 +48,15 @@ impl DatasetStats {
         let schema = options.schema_feature(path);
         let variant = Variant::of(kind, schema);
         let context = FeatureContext { path, kind, logical, variant, weighted, schema, options };
-        GENERATORS.iter().filter_map(|generator| (generator.new)(&context)).collect()
+        let ours = GENERATORS.iter().filter_map(|generator| (generator.new)(&context));
+        ours.chain(options.generators.of_feature(&context)).collect()
     }
 
-    fn dataset_cells(&self) -> Vec<Cell<Slice, DatasetPatch>> {
-        DATASET_GENERATORS
-            .iter()
-            .filter_map(|generator| (generator.new)(&self.options))
-            .map(Cell::new)
-            .collect()
+    /// The combiners of a slice: one for each dataset generator that applies.
+    fn dataset_combiners(&self) -> Vec<SliceStats> {
+        let options = &self.options;
+        let ours = DATASET_GENERATORS.iter().filter_map(|generator| (generator.new)(options));
+        ours.chain(options.generators.of_slice(options)).collect()
     }
 
     /// Makes the states of a feature that were read from bytes usable.
@@ -120,7 +120,10 @@ impl CombineFn for DatasetStats {
     fn add_input(&self, acc: &mut DatasetAcc, input: &Examples) -> Result<()> {
         for slice in &input.slices {
             if !acc.slices.contains_key(&*slice.name) {
-                let fresh = SliceAcc { cells: self.dataset_cells(), ..SliceAcc::default() };
+                let fresh = SliceAcc {
+                    cells: self.dataset_combiners().into_iter().map(Cell::new).collect(),
+                    ..SliceAcc::default()
+                };
                 acc.slices.insert(slice.name.to_string(), fresh);
             }
             let acc = acc.slices.get_mut(&*slice.name).expect("it was just put there");
@@ -221,10 +224,7 @@ impl DatasetStats {
                 merge_cells(&mut into.cells, feature.cells)?;
             }
         }
-        let combiners: Vec<_> = DATASET_GENERATORS
-            .iter()
-            .filter_map(|generator| (generator.new)(&self.options))
-            .collect();
+        let combiners = self.dataset_combiners();
         let mut cells = other.cells;
         thaw_all(&mut acc.cells, &combiners)?;
         thaw_all(&mut cells, &combiners)?;
@@ -232,10 +232,7 @@ impl DatasetStats {
     }
 
     fn dataset(&self, name: String, mut slice: SliceAcc) -> Result<DatasetFeatureStatistics> {
-        let combiners: Vec<_> = DATASET_GENERATORS
-            .iter()
-            .filter_map(|generator| (generator.new)(&self.options))
-            .collect();
+        let combiners = self.dataset_combiners();
         thaw_all(&mut slice.cells, &combiners)?;
         let all = (slice.n_examples, slice.weighted_n_examples.value());
         let n_values: BTreeMap<FeaturePath, (u64, f64)> = slice

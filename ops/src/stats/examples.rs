@@ -24,6 +24,15 @@ pub struct Examples {
     n_rows: u64,
 }
 
+#[cfg(test)]
+impl Examples {
+    /// A batch of one slice.
+    pub(crate) fn of(slice: Slice) -> Self {
+        let n_rows = slice.n_examples as u64;
+        Examples { slices: vec![slice], n_rows }
+    }
+}
+
 impl Rows for Examples {
     fn rows(&self) -> u64 {
         self.n_rows

@@ -34,8 +34,11 @@ pub struct DatasetGenerator {
     /// One line: what it computes.
     pub doc: &'static str,
     /// The combiner for a slice; `None` where the options do not ask for it.
-    pub new: fn(&StatsOptions) -> Option<Arc<dyn AnyCombineFn<Slice, DatasetPatch>>>,
+    pub new: fn(&StatsOptions) -> Option<SliceStats>,
 }
+
+/// A combiner over the slices of batches whose result patches the slice's message.
+pub type SliceStats = Arc<dyn AnyCombineFn<Slice, DatasetPatch>>;
 
 /// What a dataset generator adds to the message of its slice; features are there already, sorted
 /// by path, and may be looked up, patched or added to.

@@ -9,8 +9,10 @@ mod bytes;
 pub mod column;
 mod common;
 mod composite;
+mod cross;
 pub mod custom;
 mod dataset;
+mod empty_values;
 mod examples;
 pub mod generator;
 mod histogram;
@@ -18,6 +20,7 @@ mod histogram;
 mod laws;
 mod lift;
 mod logical;
+mod natural_language;
 mod numeric;
 mod options;
 mod path;
@@ -38,10 +41,13 @@ use std::sync::Arc;
 use engine::{Batch, Combined, Outputs, PCollection, Result};
 
 pub use column::{Column, Kind, Level, Logical, Values};
+pub use custom::CustomGenerators;
 pub use dataset::DatasetStats;
+pub use empty_values::EMPTY_VALUES;
 pub use examples::{Examples, Prepare, Slice};
 pub use generator::{
-    DatasetGenerator, DatasetPatch, FeatureContext, FeatureStats, Generator, Patch, Variant,
+    DatasetGenerator, DatasetPatch, FeatureContext, FeatureStats, Generator, Patch, SliceStats,
+    Variant,
 };
 pub use lift::{FeatureLifts, Lift, LiftCounts, LiftState};
 pub use options::{SliceSpec, StatsOptions};
@@ -61,11 +67,12 @@ pub static GENERATORS: &[Generator] = &[
     semantic::image::GENERATOR,
     semantic::natural_language_inference::GENERATOR,
     semantic::time::GENERATOR,
+    natural_language::GENERATOR,
 ];
 
 /// Every statistic of several features together.
 pub static DATASET_GENERATORS: &[DatasetGenerator] =
-    &[composite::sparse::GENERATOR, composite::weighted::GENERATOR];
+    &[composite::sparse::GENERATOR, composite::weighted::GENERATOR, cross::GENERATOR];
 
 /// Adds the statistics of all examples, and of all slices, to a pipeline: one scan.
 pub fn generate_statistics(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::stats::custom::CustomGenerators;
 use crate::stats::path::FeaturePath;
 use crate::tfmd::Schema;
 
@@ -56,6 +57,8 @@ pub struct StatsOptions {
     pub mutual_information: bool,
     /// Covariance and correlation of these pairs of numeric features, or of all with `Some([])`.
     pub cross_features: Option<Vec<(String, String)>>,
+    /// Generators of the user's own, beside those of the tables.
+    pub generators: CustomGenerators,
 }
 
 impl Default for StatsOptions {
@@ -85,6 +88,7 @@ impl Default for StatsOptions {
             use_sketch_based_topk_uniques: false,
             mutual_information: false,
             cross_features: None,
+            generators: CustomGenerators::default(),
         }
     }
 }
