@@ -1,5 +1,6 @@
 //! A list column under construction, and the lists of tf.Example that go into it.
 
+use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use arrow_array::{ArrayRef, BinaryArray, Float32Array, Int64Array, ListArray, NullArray};
@@ -45,6 +46,8 @@ pub(super) enum Values {
     /// No feature of a kind has been seen.
     #[default]
     Unknown,
+    /// Nobody wants to know.
+    Unwanted,
     Ints(Vec<i64>),
     Floats(Vec<f32>),
     /// Where each value ends, after a zero, and their bytes.
@@ -62,7 +65,7 @@ impl Values {
 
     pub(super) fn kind(&self) -> Option<Kind> {
         match self {
-            Values::Unknown => None,
+            Values::Unknown | Values::Unwanted => None,
             Values::Ints(_) => Some(Kind::Ints),
             Values::Floats(_) => Some(Kind::Floats),
             Values::Bytes(..) => Some(Kind::Bytes),
@@ -71,7 +74,7 @@ impl Values {
 
     fn truncate(&mut self, len: usize) {
         match self {
-            Values::Unknown => {}
+            Values::Unknown | Values::Unwanted => {}
             Values::Ints(values) => values.truncate(len),
             Values::Floats(values) => values.truncate(len),
             Values::Bytes(ends, data) => {
@@ -84,7 +87,7 @@ impl Values {
     /// The array of all values; starts anew with room for as many.
     fn finish(&mut self) -> ArrayRef {
         match self {
-            Values::Unknown => Arc::new(NullArray::new(0)),
+            Values::Unknown | Values::Unwanted => Arc::new(NullArray::new(0)),
             Values::Ints(values) => {
                 let room = Vec::with_capacity(values.len());
                 Arc::new(Int64Array::new(std::mem::replace(values, room).into(), None))
@@ -123,9 +126,20 @@ impl From<Flaw> for Refused {
 pub(super) struct Column {
     values: Values,
     slots: Slots,
+    /// What [`Self::values_at`] looks for, if the column has a kind.
+    list_head: u64,
 }
 
 impl Column {
+    /// A column that takes up no values.
+    pub(super) fn unwanted() -> Self {
+        Column { values: Values::Unwanted, ..Column::default() }
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        !matches!(self.values, Values::Unwanted)
+    }
+
     pub(super) fn kind(&self) -> Option<Kind> {
         self.values.kind()
     }
@@ -134,6 +148,10 @@ impl Column {
     #[cold]
     pub(super) fn set_kind(&mut self, kind: Kind) {
         self.values = Values::new(kind);
+        // Bytes `00 tag -2 0a -4`, the negative ones borrowing from the next byte.
+        let tag = (kind as u64 + 1) << 3 | u64::from(wire::LEN);
+        self.list_head =
+            (tag << 8 | u64::from(DELIMITED_1) << 24).wrapping_sub(2 << 16).wrapping_sub(4 << 32);
     }
 
     /// Takes back the kind together with all rows.
@@ -170,6 +188,49 @@ impl Column {
         Ok(())
     }
 
+    /// Where the values of a map entry begin, if its feature, whose length is at `at`, is one list
+    /// of this column's kind with one packed chunk or one byte string.
+    #[inline]
+    pub(super) fn values_at(&self, entry: &[u8], at: usize) -> Option<usize> {
+        let &[a, b, c, d, e] = entry.get(at..)?.first_chunk::<5>()?;
+        let found = u64::from(u32::from_le_bytes([a, b, c, d])) | u64::from(e) << 32;
+        // Lengths of the feature, of the list (2 less) and of its values (4 less): at most 127,
+        // at least 4, so that no byte of the sum overflows.
+        let len = (entry.len() - at - 1) as u64;
+        (found == self.list_head.wrapping_add(len * 0x01_0001_0001)).then_some(at + 5)
+    }
+
+    /// Appends the values that lie at `range` in `map`, as [`Self::values_at`] found them.
+    ///
+    /// Nothing happens if they are damaged.
+    #[inline]
+    pub(super) fn append_usual(
+        &mut self,
+        row: usize,
+        map: &[u8],
+        range: Range<usize>,
+    ) -> Option<()> {
+        if self.slots.rows() != row {
+            self.slots.fill(row);
+            self.truncate(row);
+        }
+        let end = if let Values::Ints(values) = &mut self.values {
+            packed_ints(&map[..range.end], range.len(), values)?;
+            values.len()
+        } else if let Values::Floats(values) = &mut self.values {
+            packed_floats(&map[range], values)?;
+            values.len()
+        } else if let Values::Bytes(ends, data) = &mut self.values {
+            copy(map, range, data);
+            ends.push(data.len() as i32);
+            ends.len() - 1
+        } else {
+            return None;
+        };
+        self.slots.push(end);
+        Some(())
+    }
+
     /// Takes back all rows from `row` on, damaged ones too.
     pub(super) fn truncate(&mut self, row: usize) {
         self.slots.truncate(row);
@@ -179,6 +240,7 @@ impl Column {
     /// The array of `rows` rows; starts anew, with the same kind.
     pub(super) fn finish(&mut self, rows: usize, shared: &mut Shared) -> ArrayRef {
         let Some(kind) = self.kind() else {
+            self.slots = Slots::default();
             return Arc::new(NullArray::new(rows));
         };
         let (offsets, nulls) = self.slots.finish(rows, shared);
@@ -218,8 +280,11 @@ fn ints(mut list: &[u8], out: &mut Vec<i64>) -> Result<(), Flaw> {
         match wire::tag(&mut list)? {
             (1, wire::LEN) => {
                 let mut packed = wire::delimited(&mut list)?;
-                while !packed.is_empty() {
-                    out.push(wire::varint(&mut packed)? as i64);
+                if many_packed_ints(packed, out).is_none() {
+                    // Once more for the flaw.
+                    while !packed.is_empty() {
+                        wire::varint(&mut packed)?;
+                    }
                 }
             }
             (1, wire::VARINT) => out.push(wire::varint(&mut list)? as i64),
@@ -228,6 +293,57 @@ fn ints(mut list: &[u8], out: &mut Vec<i64>) -> Result<(), Flaw> {
         }
     }
     Ok(())
+}
+
+/// The top bit of each byte: set in every byte of a varint but the last.
+const CONTINUED: u64 = 0x8080_8080_8080_8080;
+
+/// The value of a varint of at most eight bytes that fills the lowest bytes of a word.
+#[inline]
+fn gather(word: u64) -> u64 {
+    let word = word & !CONTINUED;
+    let word = (word & 0x007f_007f_007f_007f) | ((word & 0x7f00_7f00_7f00_7f00) >> 1);
+    let word = (word & 0x0000_3fff_0000_3fff) | ((word & 0x3fff_0000_3fff_0000) >> 2);
+    (word & 0x0fff_ffff) | ((word & 0x0fff_ffff_0000_0000) >> 4)
+}
+
+/// Appends the packed integers in the last `len` bytes; appends nothing if they are damaged.
+#[inline]
+fn packed_ints(bytes: &[u8], len: usize, out: &mut Vec<i64>) -> Option<()> {
+    if (1..=8).contains(&len)
+        && let Some(last) = bytes.last_chunk::<8>()
+    {
+        let unused = 64 - 8 * len as u32;
+        let word = u64::from_le_bytes(*last) >> unused;
+        // All bytes but the last are continued: then it is one integer.
+        if word & CONTINUED == (CONTINUED >> 8) >> unused {
+            out.push(gather(word) as i64);
+            return Some(());
+        }
+    }
+    many_packed_ints(&bytes[bytes.len() - len..], out)
+}
+
+fn many_packed_ints(mut packed: &[u8], out: &mut Vec<i64>) -> Option<()> {
+    let before = out.len();
+    while !packed.is_empty() {
+        if let Some(chunk) = packed.first_chunk::<8>() {
+            let word = u64::from_le_bytes(*chunk);
+            let stops = !word & CONTINUED;
+            if stops != 0 {
+                let unused = 63 - stops.trailing_zeros();
+                out.push(gather(word << unused >> unused) as i64);
+                packed = &packed[8 - unused as usize / 8..];
+                continue;
+            }
+        }
+        let Ok(value) = wire::varint(&mut packed) else {
+            out.truncate(before);
+            return None;
+        };
+        out.push(value as i64);
+    }
+    Some(())
 }
 
 /// Appends the values of a `FloatList`.
@@ -247,6 +363,33 @@ fn floats(mut list: &[u8], out: &mut Vec<f32>) -> Result<(), Flaw> {
         }
     }
     Ok(())
+}
+
+/// Appends packed floats; appends nothing if they are damaged.
+#[inline]
+fn packed_floats(packed: &[u8], out: &mut Vec<f32>) -> Option<()> {
+    if let Some(value) = packed.as_array() {
+        out.push(f32::from_le_bytes(*value));
+    } else {
+        let (values, []) = packed.as_chunks() else { return None };
+        out.extend(values.iter().map(|&value| f32::from_le_bytes(value)));
+    }
+    Some(())
+}
+
+/// Appends the bytes at `range` in `map`.
+#[inline]
+fn copy(map: &[u8], range: Range<usize>, out: &mut Vec<u8>) {
+    let len = range.len();
+    // To copy a fixed number of bytes is cheaper than the right number.
+    if let Some(padded) = map[range.start..].first_chunk::<16>()
+        && len <= padded.len()
+    {
+        out.extend_from_slice(padded);
+        out.truncate(out.len() - padded.len() + len);
+    } else {
+        out.extend_from_slice(&map[range]);
+    }
 }
 
 /// Appends the values of a `BytesList`.

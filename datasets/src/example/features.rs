@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use arrow_schema::DataType;
+
 use super::column::{Column, Kind, Merged, Refused, check};
 use super::entry::Entry;
-use super::names::Names;
+use super::names::{Names, words};
 use super::wire::{self, Flaw};
 
 /// What is wrong with a record, and the number of the feature in question.
@@ -24,10 +26,7 @@ impl From<Flaw> for Trouble {
 ///
 /// Between [`Self::start`] and [`Self::accept`] or [`Self::reject`] lies one record.
 pub(super) struct Features {
-    names: Names,
-    columns: Vec<Column>,
-    /// Whether each column is wanted; the values of others are not looked at.
-    wanted: Vec<bool>,
+    names: Names<Column>,
     projection: Option<BTreeSet<String>>,
     /// A name that no feature may have.
     reserved: Option<&'static str>,
@@ -50,8 +49,6 @@ impl Features {
     ) -> Self {
         Features {
             names: Names::new(),
-            columns: Vec::new(),
-            wanted: Vec::new(),
             projection,
             reserved,
             known: 0,
@@ -66,45 +63,82 @@ impl Features {
         self.names.text(column)
     }
 
-    pub(super) fn columns_mut(&mut self) -> &mut [Column] {
-        &mut self.columns
+    /// Number of columns, those that are not wanted included.
+    pub(super) fn len(&self) -> usize {
+        self.names.all().len()
     }
 
-    pub(super) fn columns(&self) -> &[Column] {
-        &self.columns
+    pub(super) fn column_mut(&mut self, column: usize) -> &mut Column {
+        &mut self.names.all_mut()[column].column
     }
 
-    /// Numbers of the wanted columns.
-    pub(super) fn wanted(&self) -> impl Iterator<Item = usize> {
-        self.wanted.iter().enumerate().filter(|(_, is_wanted)| **is_wanted).map(|(i, _)| i)
+    /// The wanted columns: number, name, type.
+    pub(super) fn wanted(&self) -> impl Iterator<Item = (usize, &str, DataType)> {
+        let wanted = self.names.all().iter().enumerate().filter(|(_, n)| n.column.is_wanted());
+        wanted.map(|(i, named)| (i, named.text(), named.column.data_type()))
     }
 
     /// Begins a record.
     #[inline]
     pub(super) fn start(&mut self) {
         self.names.start();
-        self.known = self.columns.len();
+        self.known = self.names.all().len();
     }
 
     /// Reads one `Features` message of the record that becomes row `row`.
     #[inline]
     pub(super) fn read(&mut self, row: usize, mut message: &[u8]) -> Result<(), Trouble> {
-        while let Some((&tag, rest)) = message.split_first() {
-            if tag == 0x0a {
-                message = rest;
-                let entry = wire::delimited(&mut message)?;
-                self.entry(row, entry)?;
-            } else {
-                match wire::tag(&mut message)? {
-                    (1, wire) => {
-                        let entry = wire::message(1, wire, &mut message)?;
-                        self.entry(row, entry)?;
-                    }
-                    (_, wire) => wire::skip(wire, &mut message)?,
+        loop {
+            message = self.usual_entries(row, message);
+            if message.is_empty() {
+                return Ok(());
+            }
+            match wire::tag(&mut message)? {
+                (1, wire) => {
+                    let entry = wire::message(1, wire, &mut message)?;
+                    self.entry(row, entry)?;
                 }
+                (_, wire) => wire::skip(wire, &mut message)?,
             }
         }
-        Ok(())
+    }
+
+    /// Reads entries as long as they are what nearly every entry is: shorter than 128 bytes, with
+    /// the expected name, and with one packed list or one byte string of the column's kind.
+    /// Returns the rest of the map, which begins with an entry that is not, or is damaged.
+    ///
+    /// ```text
+    ///   0a 14 0a 04 'f' 'a' 'r' 'e' 12 0c 12 0a 0a 08 …values…
+    ///      └ length of the entry      │  └─────┬────┘
+    ///                                 │  Column::list_head
+    ///                                 └ end of what the name decides
+    /// ```
+    #[inline(never)]
+    fn usual_entries<'a>(&mut self, row: usize, mut map: &'a [u8]) -> &'a [u8] {
+        if !self.fresh.is_empty() || !self.conflicts.is_empty() {
+            return map;
+        }
+        while !map.is_empty() {
+            let words = words(map);
+            let Some(guess) = self.names.guess_entry(&words, map) else { return map };
+            let len = (words[0] >> 8) as usize & 0xff;
+            if len >= 0x80 {
+                return map;
+            }
+            let Some((entry, after)) = map.split_at_checked(len + 2) else { return map };
+            let at = guess.named.end();
+            let column = &mut guess.named.column;
+            if let Some(start) = column.values_at(entry, at) {
+                if column.append_usual(row, map, start..entry.len()).is_none() {
+                    return map;
+                }
+            } else if column.is_wanted() {
+                return map;
+            }
+            guess.accept();
+            map = after;
+        }
+        map
     }
 
     #[inline]
@@ -123,9 +157,10 @@ impl Features {
         let entry = Entry::parse(bytes)?;
         let (column, is_new) = self.names.find(entry.key)?;
         if is_new {
-            self.columns.push(Column::default());
             let wanted = self.projection.as_ref();
-            self.wanted.push(wanted.is_none_or(|wanted| wanted.contains(self.names.text(column))));
+            if wanted.is_some_and(|wanted| !wanted.contains(self.names.text(column))) {
+                *self.column_mut(column) = Column::unwanted();
+            }
             self.is_changed = true;
             if self.reserved == Some(self.names.text(column)) {
                 return Err(Trouble { flaw: Flaw::Reserved, column: Some(column) });
@@ -139,7 +174,7 @@ impl Features {
 
     #[inline]
     fn feature(&mut self, row: usize, column: usize, feature: &[u8]) -> Result<(), Trouble> {
-        if !self.wanted[column] {
+        if !self.column_mut(column).is_wanted() {
             return Ok(());
         }
         if let Some((&tag, mut list)) = feature.split_first()
@@ -196,7 +231,7 @@ impl Features {
         if !self.conflicts.is_empty() || !self.fresh.is_empty() {
             self.clear(row, column);
         }
-        match self.columns[column].append(row, kind, list) {
+        match self.column_mut(column).append(row, kind, list) {
             Ok(()) => Ok(()),
             Err(refused) => self.refused(row, column, kind, list, &refused),
         }
@@ -214,15 +249,15 @@ impl Features {
         let trouble = |flaw| Trouble { flaw, column: Some(column) };
         match refused {
             Refused::Flaw(flaw) => Err(trouble(*flaw)),
-            Refused::Kind if self.columns[column].kind().is_none() => {
-                self.columns[column].set_kind(kind);
+            Refused::Kind if self.column_mut(column).kind().is_none() => {
+                self.column_mut(column).set_kind(kind);
                 self.fresh.push(column);
                 self.is_changed = true;
                 self.append_fresh(row, column, kind, list)
             }
             Refused::Kind => {
                 check(kind, list).map_err(trouble)?;
-                self.columns[column].truncate(row);
+                self.column_mut(column).truncate(row);
                 // Only a conflict if no later entry of this record replaces it.
                 self.conflicts.push((column, kind));
                 Ok(())
@@ -237,7 +272,7 @@ impl Features {
         kind: Kind,
         list: &[u8],
     ) -> Result<(), Trouble> {
-        match self.columns[column].append(row, kind, list) {
+        match self.column_mut(column).append(row, kind, list) {
             Ok(()) => Ok(()),
             Err(Refused::Flaw(flaw)) => Err(Trouble { flaw, column: Some(column) }),
             Err(Refused::Kind) => unreachable!("the column was given this kind"),
@@ -246,11 +281,11 @@ impl Features {
 
     /// Forgets what this record has said about a column so far.
     fn clear(&mut self, row: usize, column: usize) {
-        self.columns[column].truncate(row);
+        self.column_mut(column).truncate(row);
         self.conflicts.retain(|(other, _)| *other != column);
         if let Some(i) = self.fresh.iter().position(|other| *other == column) {
             self.fresh.swap_remove(i);
-            self.columns[column].forget_kind();
+            self.column_mut(column).forget_kind();
         }
     }
 
@@ -263,7 +298,7 @@ impl Features {
     #[cold]
     fn first_conflict(&self) -> String {
         let (column, here) = self.conflicts[0];
-        let before = self.columns[column].kind().map_or("nothing", Kind::name);
+        let before = self.names.all()[column].column.kind().map_or("nothing", Kind::name);
         let (name, here) = (self.name(column), here.name());
         format!("feature `{name}` has {here} here but {before} before")
     }
@@ -277,17 +312,15 @@ impl Features {
     /// Ends a record by taking back everything that it added.
     #[cold]
     pub(super) fn reject(&mut self, row: usize) {
-        for column in self.fresh.drain(..) {
-            self.columns[column].forget_kind();
+        for column in std::mem::take(&mut self.fresh) {
+            self.column_mut(column).forget_kind();
             self.is_changed = true;
         }
         self.conflicts.clear();
-        self.is_changed |= self.columns.len() > self.known;
+        self.is_changed |= self.names.all().len() > self.known;
         self.names.truncate(self.known);
-        self.columns.truncate(self.known);
-        self.wanted.truncate(self.known);
-        for column in &mut self.columns {
-            column.truncate(row);
+        for named in self.names.all_mut() {
+            named.column.truncate(row);
         }
     }
 }

@@ -130,7 +130,7 @@ impl ExampleDecoder {
     /// Whether the batch should be finished before more records, to bound its memory.
     #[inline]
     pub fn is_full(&self) -> bool {
-        let mut n_columns = self.features.columns().len();
+        let mut n_columns = self.features.len();
         if let Lists::Read(lists) = &self.lists {
             n_columns += lists.len();
         }
@@ -219,12 +219,13 @@ impl ExampleDecoder {
         self.update_schema();
         let rows = std::mem::take(&mut self.rows);
         self.bytes = 0;
-        let columns = self.features.columns_mut();
         let arrays: Vec<ArrayRef> = self
             .order
             .iter()
             .filter_map(|origin| match (origin, &mut self.lists) {
-                (Origin::Feature(i), _) => Some(columns[*i].finish(rows, &mut self.shared)),
+                (Origin::Feature(i), _) => {
+                    Some(self.features.column_mut(*i).finish(rows, &mut self.shared))
+                }
                 (Origin::Lists, Lists::Read(lists)) => Some(lists.finish(rows, &mut self.shared)),
                 (Origin::Lists, _) => None,
             })
@@ -242,13 +243,9 @@ impl ExampleDecoder {
         if !self.features.is_changed && !lists_changed {
             return;
         }
-        let features = &self.features;
-        let mut fields: Vec<(Field, Origin)> = features
-            .wanted()
-            .map(|i| {
-                let data_type = features.columns()[i].data_type();
-                (Field::new(features.name(i), data_type, true), Origin::Feature(i))
-            })
+        let wanted = self.features.wanted();
+        let mut fields: Vec<(Field, Origin)> = wanted
+            .map(|(i, name, data_type)| (Field::new(name, data_type, true), Origin::Feature(i)))
             .collect();
         if let Lists::Read(lists) = &mut self.lists {
             fields.push((Field::new(SEQUENCE_COLUMN, lists.data_type(), true), Origin::Lists));

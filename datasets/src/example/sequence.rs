@@ -57,8 +57,7 @@ impl ListColumn {
 
 /// The columns of one map of feature lists; works as [`super::features::Features`] does.
 pub(super) struct FeatureLists {
-    names: Names,
-    columns: Vec<ListColumn>,
+    names: Names<ListColumn>,
     known: usize,
     fresh: Vec<usize>,
     conflicts: Vec<(usize, Kind)>,
@@ -74,7 +73,6 @@ impl FeatureLists {
     pub(super) fn new() -> Self {
         FeatureLists {
             names: Names::new(),
-            columns: Vec::new(),
             known: 0,
             fresh: Vec::new(),
             conflicts: Vec::new(),
@@ -86,17 +84,21 @@ impl FeatureLists {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.columns.len()
+        self.names.all().len()
     }
 
     pub(super) fn name(&self, column: usize) -> &str {
         self.names.text(column)
     }
 
+    fn column_mut(&mut self, column: usize) -> &mut ListColumn {
+        &mut self.names.all_mut()[column].column
+    }
+
     /// Begins a record.
     pub(super) fn start(&mut self) {
         self.names.start();
-        self.known = self.columns.len();
+        self.known = self.names.all().len();
     }
 
     /// Reads one `FeatureLists` message of the record that becomes row `row`.
@@ -124,7 +126,6 @@ impl FeatureLists {
         let entry = Entry::parse(bytes)?;
         let (column, is_new) = self.names.find(entry.key)?;
         if is_new {
-            self.columns.push(ListColumn::default());
             self.is_changed = true;
         }
         match entry.value {
@@ -141,10 +142,10 @@ impl FeatureLists {
         pieces: impl Iterator<Item = &'a [u8]>,
     ) -> Result<(), Trouble> {
         self.conflicts.retain(|(other, _)| *other != column);
-        self.columns[column].open(row);
+        self.column_mut(column).open(row);
         if let Some(i) = self.fresh.iter().position(|other| *other == column) {
             self.fresh.swap_remove(i);
-            self.columns[column].features.forget_kind();
+            self.column_mut(column).features.forget_kind();
         }
         let trouble = |flaw| Trouble { flaw, column: Some(column) };
         for mut piece in pieces {
@@ -158,7 +159,7 @@ impl FeatureLists {
                 }
             }
         }
-        self.columns[column].close();
+        self.column_mut(column).close();
         Ok(())
     }
 
@@ -176,7 +177,7 @@ impl FeatureLists {
         let result = match merged.read(feature) {
             Ok(Some((kind, list))) => self.append(column, kind, list),
             Ok(None) => {
-                self.columns[column].n_features += 1;
+                self.column_mut(column).n_features += 1;
                 Ok(())
             }
             Err(flaw) => Err(trouble(flaw)),
@@ -187,7 +188,7 @@ impl FeatureLists {
 
     fn append(&mut self, column: usize, kind: Kind, list: &[u8]) -> Result<(), Trouble> {
         let trouble = |flaw| Trouble { flaw, column: Some(column) };
-        let target = &mut self.columns[column];
+        let target = &mut self.names.all_mut()[column].column;
         if target.features.kind().is_none() {
             target.features.set_kind(kind);
             self.fresh.push(column);
@@ -208,7 +209,7 @@ impl FeatureLists {
     /// Why a record that was read without trouble cannot be kept.
     pub(super) fn conflict(&self) -> Result<(), String> {
         let Some((column, here)) = self.conflicts.first() else { return Ok(()) };
-        let before = self.columns[*column].features.kind().map_or("nothing", Kind::name);
+        let before = self.names.all()[*column].column.features.kind().map_or("nothing", Kind::name);
         let (name, here) = (self.name(*column), here.name());
         Err(format!("feature list `{name}` has {here} here but {before} before"))
     }
@@ -220,28 +221,27 @@ impl FeatureLists {
 
     /// Ends a record by taking back everything that it added.
     pub(super) fn reject(&mut self, row: usize) {
-        for column in self.fresh.drain(..) {
-            self.columns[column].features.forget_kind();
+        for column in std::mem::take(&mut self.fresh) {
+            self.column_mut(column).features.forget_kind();
             self.is_changed = true;
         }
         self.conflicts.clear();
-        self.is_changed |= self.columns.len() > self.known;
+        self.is_changed |= self.names.all().len() > self.known;
         self.names.truncate(self.known);
-        self.columns.truncate(self.known);
-        for column in &mut self.columns {
-            column.truncate(row);
+        for named in self.names.all_mut() {
+            named.column.truncate(row);
         }
     }
 
     /// The type of [`Self::finish`]'s array.
     pub(super) fn data_type(&mut self) -> DataType {
         if self.is_changed {
-            self.order = (0..self.columns.len()).collect();
+            self.order = (0..self.names.all().len()).collect();
             self.order.sort_unstable_by_key(|&i| self.names.text(i));
             self.fields = self
                 .order
                 .iter()
-                .map(|&i| Field::new(self.name(i), self.columns[i].data_type(), true))
+                .map(|&i| Field::new(self.name(i), self.names.all()[i].column.data_type(), true))
                 .collect();
             self.is_changed = false;
         }
@@ -251,10 +251,11 @@ impl FeatureLists {
     /// The struct of all columns, sorted by name, with `rows` rows, none of them null.
     pub(super) fn finish(&mut self, rows: usize, shared: &mut Shared) -> ArrayRef {
         self.data_type();
-        if self.columns.is_empty() {
+        if self.names.all().is_empty() {
             return Arc::new(StructArray::new_empty_fields(rows, None));
         }
-        let arrays = self.order.iter().map(|&i| self.columns[i].finish(rows, shared)).collect();
+        let columns = self.names.all_mut();
+        let arrays = self.order.iter().map(|&i| columns[i].column.finish(rows, shared)).collect();
         Arc::new(StructArray::new(self.fields.clone(), arrays, None))
     }
 }

@@ -125,7 +125,14 @@ fn feature_bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn key() -> impl Strategy<Value = &'static str> {
-    prop::sample::select(vec!["", "a", "b", "c", "naïve", "longer_than_eight_bytes"])
+    prop::sample::select(vec![
+        "",
+        "a",
+        "b",
+        "naïve",
+        "longer_than_eight_bytes",
+        "a_name_that_is_longer_than_what_is_compared_at_once",
+    ])
 }
 
 /// A map as bytes, from entries whose values are `value`.
@@ -140,7 +147,7 @@ fn map_bytes(value: impl Strategy<Value = Vec<u8>> + Clone) -> impl Strategy<Val
         0..4,
     )
     .prop_map(|fields| fields.concat());
-    prop::collection::vec(prop_oneof![5 => plain, 1 => odd], 0..6)
+    prop::collection::vec(prop_oneof![6 => plain, 1 => odd], 0..10)
         .prop_map(|entries| entries.iter().flat_map(|entry| field(1, entry)).collect())
 }
 
