@@ -54,6 +54,12 @@ impl CommonAcc {
         Ok(())
     }
 
+    /// The state of this feature where no example has it.
+    pub(crate) fn absent(&self) -> CommonAcc {
+        let levels = self.levels.iter().map(|_| LevelAcc::default()).collect();
+        CommonAcc { levels, innermost: Lengths::default(), weighted: self.weighted }
+    }
+
     /// Makes room for so many nest levels. Levels of which nothing is known hold no values, as in a
     /// column without a type.
     fn agree(&mut self, path: &FeaturePath, n_levels: usize, is_empty: bool) -> Result<()> {

@@ -13,6 +13,7 @@ use engine::{CombineFn, Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 
 use super::common::CommonAcc;
+use super::examples::ALL_EXAMPLES;
 use super::generator::Cell;
 use super::{
     Column, DATASET_GENERATORS, DatasetPatch, Examples, FeatureContext, FeaturePath, FeatureStats,
@@ -164,11 +165,13 @@ impl CombineFn for DatasetStats {
         }
     }
 
-    fn extract_output(&self, acc: DatasetAcc) -> Result<DatasetFeatureStatisticsList> {
+    fn extract_output(&self, mut acc: DatasetAcc) -> Result<DatasetFeatureStatisticsList> {
+        self.list_features_everywhere(&mut acc);
         let mut datasets = Vec::new();
         for (name, slice) in acc.slices {
             datasets.push(self.dataset(name, slice)?);
         }
+        datasets.sort_by_key(|dataset| dataset.name != ALL_EXAMPLES);
         if datasets.is_empty() {
             datasets.push(DatasetFeatureStatistics::default());
         }
@@ -177,6 +180,32 @@ impl CombineFn for DatasetStats {
 }
 
 impl DatasetStats {
+    /// Lets every slice list every feature, also one that is missing in all its rows: batches do
+    /// not bring such columns to a slice, since whether they could depends on the other rows.
+    fn list_features_everywhere(&self, acc: &mut DatasetAcc) {
+        let Some(all) = acc.slices.remove(ALL_EXAMPLES) else { return };
+        for slice in acc.slices.values_mut() {
+            for (path, feature) in &all.features {
+                if slice.features.contains_key(path) {
+                    continue;
+                }
+                let (kind, logical) = (feature.kind, feature.logical.clone());
+                let combiners = kind.map_or(Vec::new(), |kind| {
+                    self.combiners(path, kind, logical.as_ref(), feature.weighted)
+                });
+                let absent = FeatureAcc {
+                    kind,
+                    logical,
+                    weighted: feature.weighted,
+                    common: feature.common.absent(),
+                    cells: combiners.into_iter().map(Cell::new).collect(),
+                };
+                slice.features.insert(path.clone(), absent);
+            }
+        }
+        acc.slices.insert(ALL_EXAMPLES.to_owned(), all);
+    }
+
     fn add_column(&self, acc: &mut SliceAcc, column: &Column) -> Result<()> {
         if !acc.features.contains_key(&column.path) {
             acc.features.insert(column.path.clone(), FeatureAcc::default());
