@@ -225,7 +225,7 @@ fn a_failed_cluster_can_fail_again() {
         let failed = execute(
             &workers,
             42,
-            endless(move |_| {
+            endless(16, move |_| {
                 let seen = counting.fetch_add(1, Ordering::SeqCst);
                 assert!(seen < 500, "enough");
             }),

@@ -24,9 +24,10 @@ fn member() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let result = match role.as_str() {
         "sums" => sum_of(meet(), 2, 1000, |_, _| {}),
-        "endless" => run_endless(|_, _| {}),
-        "panics" => run_endless(|process, n| assert!(process != 1 || n < 4000, "enough")),
-        "exits" => run_endless(|process, n| {
+        "endless" => run_endless(16, |_, _| {}),
+        "flood" => run_endless(10_000, |_, _| {}),
+        "panics" => run_endless(16, |process, n| assert!(process != 1 || n < 4000, "enough")),
+        "exits" => run_endless(16, |process, n| {
             if process == 1 && n > 4000 {
                 std::process::exit(0);
             }
@@ -43,11 +44,11 @@ fn member() {
     }
 }
 
-fn run_endless(act: impl Fn(usize, u64) + Clone + Send + Sync + 'static) -> Result<u64> {
+fn run_endless(n: u64, act: impl Fn(usize, u64) + Clone + Send + Sync + 'static) -> Result<u64> {
     let cluster = meet();
     let process = cluster.process;
     let has_begun = Arc::new(AtomicBool::new(false));
-    let build = endless(move |n| {
+    let build = endless(n, move |n| {
         if n > 1000 && !has_begun.swap(true, Ordering::SeqCst) {
             eprintln!("running");
         }
@@ -150,8 +151,13 @@ fn start(n: usize, role: &str) -> Vec<Member> {
 }
 
 /// Ends process `victim` of three somehow; the others must end soon and say the same, and only that.
-fn survivors_say(victim: usize, end: impl Fn(&Member), expected: impl Fn(&str) -> String) {
-    let mut members = start(3, "endless");
+fn survivors_say(
+    role: &str,
+    victim: usize,
+    end: impl Fn(&Member),
+    expected: impl Fn(&str) -> String,
+) {
+    let mut members = start(3, role);
     for member in &members {
         assert_eq!(member.line(), "running");
     }
@@ -180,8 +186,9 @@ fn processes_add_up_numbers() {
 
 #[test]
 fn a_killed_process_ends_all() {
-    for victim in 0..3 {
+    for (victim, role) in [(0, "endless"), (1, "endless"), (2, "endless"), (1, "flood")] {
         survivors_say(
+            role,
             victim,
             |member| member.signal("KILL"),
             |address| format!("process {victim} ({address}) was lost"),
@@ -191,11 +198,15 @@ fn a_killed_process_ends_all() {
 
 #[test]
 fn a_stopped_process_ends_all() {
-    survivors_say(
-        1,
-        |member| member.signal("STOP"),
-        |address| format!("process 1 ({address}) does not answer"),
-    );
+    // The flood fills the sockets to the stopped process until writing to them blocks.
+    for role in ["endless", "flood"] {
+        survivors_say(
+            role,
+            1,
+            |member| member.signal("STOP"),
+            |address| format!("process 1 ({address}) does not answer"),
+        );
+    }
 }
 
 #[test]

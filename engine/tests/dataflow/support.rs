@@ -41,10 +41,11 @@ pub(crate) fn sums(
     }
 }
 
-/// Every worker sends one number after the other to all others, and is never done.
+/// Every worker sends the numbers to all others, `n` each time, and is never done.
 ///
 /// `seen` is told each number that arrives.
 pub(crate) fn endless(
+    n: u64,
     seen: impl Fn(u64) + Clone + 'static,
 ) -> impl Fn(&mut Worker, &Arc<Failure>) -> Result<Job<u64>> {
     move |worker, _| {
@@ -56,7 +57,7 @@ pub(crate) fn endless(
                 let mut cap = cap;
                 move |output| {
                     let now = *cap.time();
-                    output.session(&cap).give_iterator(now * 16..now * 16 + 16);
+                    output.session(&cap).give_iterator(now * n..now * n + n);
                     cap.downgrade(&(now + 1));
                     activator.activate_after(Duration::from_millis(1));
                 }
