@@ -70,6 +70,8 @@ impl Membership {
                 data.push(None);
                 continue;
             };
+            // While connections were opened it was looked at without waiting.
+            control.set_nonblocking(false).map_err(refused)?;
             control.set_read_timeout(Some(TICK)).map_err(refused)?;
             control.set_write_timeout(Some(WRITE_TIMEOUT)).map_err(refused)?;
             peers.push(Peer {

@@ -12,7 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use engine::Result;
-use engine::dataflow::{Cluster, Workers, execute};
+use engine::dataflow::{Cluster, Failure, Job, Workers, execute};
+use timely::worker::Worker;
 
 use crate::support::{all, clusters, endless, sum_of};
 
@@ -32,6 +33,7 @@ fn member() {
                 std::process::exit(0);
             }
         }),
+        "idles" => idle(meet()),
         "leaks" => Ok(count_leaks()),
         _ => unreachable!(),
     };
@@ -250,6 +252,35 @@ fn a_process_that_just_exits_is_lost() {
         let expected = format!("error: process 1 ({}) was lost", members[1].address);
         assert_eq!((code, said), (Some(7), vec![expected]));
     }
+}
+
+#[test]
+fn waiting_takes_no_time() {
+    for mut member in start(3, "idles") {
+        let (code, said) = member.end(Duration::from_secs(20));
+        assert_eq!(code, Some(0), "{said:?}");
+        let ticks: u64 = said[0].strip_prefix("ok ").unwrap().parse().unwrap();
+        // Hundredths of a second, of the two hundred that the run lasts.
+        assert!(ticks < 40, "{ticks}");
+    }
+}
+
+/// Does nothing for two seconds, and gives the processor time that it took.
+fn idle(cluster: Cluster) -> Result<u64> {
+    let used = || {
+        // Fields 14 and 15 of the line, counted after the name in parentheses; 0 off Linux.
+        let line = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let fields = line.rsplit(')').next().unwrap_or_default().split_whitespace();
+        fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>()
+    };
+    let build = move |_: &mut Worker, _: &Arc<Failure>| {
+        let (start, before) = (Instant::now(), used());
+        Ok(Job {
+            done: Box::new(move || start.elapsed() > Duration::from_secs(2)),
+            finish: Box::new(move || Ok(used() - before)),
+        })
+    };
+    execute(&Workers { threads: 2, cluster: Some(cluster) }, 0, build).map(|ticks| ticks[0])
 }
 
 #[test]
