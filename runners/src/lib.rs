@@ -4,6 +4,7 @@
 
 pub mod cluster;
 pub mod direct;
+pub mod table;
 
 use engine::dataflow::Workers;
 use engine::{Outputs, Plan, Result, RunOptions};
