@@ -1,1 +1,40 @@
-fn main() {}
+//! The program `frazil`: flags in, options and runners called, results out.
+
+mod args;
+mod demo;
+mod failure;
+mod generate;
+mod generators;
+mod input;
+mod interrupt;
+mod merge;
+mod options;
+mod output;
+mod progress;
+mod receipt;
+mod run;
+mod show;
+mod stats;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command, StatsSubcommand};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    interrupt::install();
+    let done = match cli.command {
+        Command::Stats(stats) => match stats.command {
+            None => stats::run(&stats.run),
+            Some(StatsSubcommand::Show(args)) => show::run(&args),
+            Some(StatsSubcommand::Merge(args)) => merge::run(&args),
+        },
+        Command::Generators(args) => generators::run(&args),
+        Command::Generate(args) => generate::run(&args),
+        Command::Demo(args) => demo::run(&args),
+    };
+    failure::exit_code(done)
+}

@@ -1,4 +1,5 @@
 //! Everything that takes more than one crate to test.
 #![allow(clippy::unwrap_used)]
 
+mod cli;
 mod cluster;

@@ -1,0 +1,91 @@
+//! From what the user names to a source that can be read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datasets::csv::{CsvType, CsvTypes, InferCsvTypes, Multivalent};
+use datasets::inputs::{InputFile, resolve};
+use datasets::{Format, Payload, ReadOptions, detect};
+use engine::{Pipeline, Result, Source};
+use ops::tfmd::{FeatureType, Schema};
+
+use crate::args::{InputArgs, PayloadArg};
+use crate::run::Run;
+
+/// Files, their format, and how to read them.
+pub(crate) struct Input {
+    pub(crate) files: Vec<InputFile>,
+    format: &'static Format,
+    read: ReadOptions,
+}
+
+impl Input {
+    /// Finds the files.
+    pub(crate) fn find(inputs: &[String], args: &InputArgs) -> Result<Self> {
+        let span = args.span.as_deref().map(str::parse).transpose()?;
+        let files = resolve(inputs, span.as_ref())?.files;
+        let format = detect(&files, args.format.as_deref())?;
+        let read = ReadOptions {
+            columns: None,
+            payload: match args.payload {
+                None => Payload::Detect,
+                Some(PayloadArg::Example) => Payload::Example,
+                Some(PayloadArg::SequenceExample) => Payload::SequenceExample,
+            },
+            delimiter: args.delimiter.0,
+            column_names: args.column_names.clone(),
+            csv_types: None,
+            multivalent: Multivalent {
+                columns: args.multivalent_columns.clone(),
+                delimiter: args.secondary_delimiter.0,
+            },
+        };
+        Ok(Input { files, format, read })
+    }
+
+    /// Opens the files; where they do not say what types columns have, finds out by a run.
+    pub(crate) fn open(
+        mut self,
+        columns: Option<Vec<String>>,
+        types: Option<&Schema>,
+        run: &Run,
+    ) -> Result<(Vec<InputFile>, Arc<dyn Source>)> {
+        self.read.columns = columns;
+        if self.format.untyped {
+            self.read.csv_types = Some(match types {
+                Some(schema) => of_schema(schema),
+                None => self.infer(run)?,
+            });
+        }
+        let source = (self.format.open)(self.files.clone(), &self.read)?;
+        Ok((self.files, source))
+    }
+
+    fn infer(&self, run: &Run) -> Result<CsvTypes> {
+        let source = (self.format.open)(self.files.clone(), &self.read)?;
+        let (pipeline, batches) = Pipeline::read(source);
+        let infer = InferCsvTypes { multivalent: self.read.multivalent.clone() };
+        let types = batches.combine_globally(infer);
+        let plan = pipeline.plan();
+        let mut outputs = run.execute("finding the types of columns", &plan, "csv types", None)?;
+        types.output(&mut outputs)
+    }
+}
+
+/// The types of columns, as the schema has them.
+fn of_schema(schema: &Schema) -> CsvTypes {
+    let columns: BTreeMap<String, CsvType> = schema
+        .feature
+        .iter()
+        .map(|feature| {
+            let found = match feature.r#type() {
+                FeatureType::Int => CsvType::Int,
+                FeatureType::Float => CsvType::Float,
+                FeatureType::Bytes => CsvType::String,
+                FeatureType::Struct | FeatureType::TypeUnknown => CsvType::Unknown,
+            };
+            (feature.name().to_owned(), found)
+        })
+        .collect();
+    CsvTypes { columns }
+}
