@@ -1,5 +1,9 @@
-//! Everything that takes more than one crate to test.
+//! Everything that takes more than one crate to test: one binary, so that it links once.
 #![allow(clippy::unwrap_used)]
 
 mod cli;
 mod cluster;
+mod compare;
+mod golden;
+mod oracle;
+mod support;
