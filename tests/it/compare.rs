@@ -69,11 +69,18 @@ fn show(value: Option<&Value>) -> String {
 fn lists(place: &str, key: &str, a: &[Value], b: &[Value], t: &Tolerance, found: &mut Vec<String>) {
     let name = |v: &Value| match key {
         "features" => path(&v["path"]),
+        // The peer lists tokens in the order of a hash map.
+        "token_statistics" => {
+            ["string_token", "int_token"].iter().map(|key| v[*key].to_string()).collect()
+        }
         "datasets" | "custom_stats" => v["name"].as_str().unwrap_or("").to_owned(),
         "cross_features" => format!("{} × {}", path(&v["path_x"]), path(&v["path_y"])),
         _ => String::new(),
     };
-    if matches!(key, "features" | "datasets" | "custom_stats" | "cross_features") {
+    if matches!(
+        key,
+        "features" | "datasets" | "custom_stats" | "cross_features" | "token_statistics"
+    ) {
         let x: BTreeMap<String, &Value> = a.iter().map(|v| (name(v), v)).collect();
         let y: BTreeMap<String, &Value> = b.iter().map(|v| (name(v), v)).collect();
         for key in x.keys().chain(y.keys().filter(|key| !x.contains_key(*key))) {
