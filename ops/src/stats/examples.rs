@@ -161,3 +161,86 @@ fn weights(records: &RecordBatch, name: &str) -> Result<Arc<[f64]>> {
         arrow_cast::cast(&flat, &DataType::Float64).map_err(|_| wrong("is not numeric"))?;
     Ok(floats.as_primitive::<Float64Type>().values().iter().copied().collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{Float64Array, Int64Array, StringArray};
+    use engine::{Batches, Element, Node, Pipeline, Source};
+
+    use super::super::SliceSpec;
+    use super::*;
+
+    /// A source that nothing is read from.
+    struct Nothing;
+
+    impl Source for Nothing {
+        fn shards(&self) -> &[Shard] {
+            &[]
+        }
+        fn read(self: Arc<Self>, _shard: usize, _batch_rows: usize) -> Result<Batches> {
+            Ok(Box::new(std::iter::empty()))
+        }
+    }
+
+    fn prepare(options: StatsOptions, records: RecordBatch) -> Result<Arc<Examples>> {
+        let (pipeline, batches) = Pipeline::read(Arc::new(Nothing));
+        batches.par_do(Prepare::new(Arc::new(options)));
+        let plan = pipeline.plan();
+        let Node::ParDo { f, .. } = &plan.nodes[0] else { panic!("one node was added") };
+        let batch = Batch { shard: 0, first_row: 0, records, rejected: Vec::new(), bytes: 0 };
+        let (mut elements, _) = f.process(&(Arc::new(batch) as Element))?;
+        let element = elements.remove(0);
+        assert_eq!(f.rows(&element), 4);
+        Ok(element.downcast().unwrap())
+    }
+
+    fn records() -> RecordBatch {
+        let s: ArrayRef = Arc::new(StringArray::from(vec![Some("b"), None, Some("a"), Some("b")]));
+        let x = Arc::new(Int64Array::from(vec![None, Some(1), Some(2), None]));
+        let w = Arc::new(Float64Array::from(vec![0.5, 1.0, 2.0, 4.0]));
+        RecordBatch::try_from_iter_with_nullable([("s", s, true), ("x", x, true), ("w", w, true)])
+            .unwrap()
+    }
+
+    #[test]
+    fn slices_take_their_rows_weights_and_columns() {
+        let spec = SliceSpec { features: vec![("s".into(), vec![])] };
+        let options = StatsOptions {
+            slices: vec![spec],
+            weight_feature: Some("w".into()),
+            feature_allowlist: Some(vec!["x".into()]),
+            ..StatsOptions::default()
+        };
+        let examples = prepare(options, records()).unwrap();
+        let found: Vec<_> = examples
+            .slices
+            .iter()
+            .map(|s| (&*s.name, s.n_examples, s.weights.clone().unwrap().to_vec(), s.columns.len()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                (ALL_EXAMPLES, 4, vec![0.5, 1.0, 2.0, 4.0], 1),
+                ("s_a", 1, vec![2.0], 1),
+                ("s_b", 2, vec![0.5, 4.0], 0),
+            ]
+        );
+    }
+
+    #[test]
+    fn rows_that_are_not_sampled_are_accounted_for() {
+        let options = StatsOptions { sample_rate: Some(1e-9), ..StatsOptions::default() };
+        let examples = prepare(options, records()).unwrap();
+        assert_eq!((&*examples.slices[0].name, examples.slices[0].n_examples), ("", 0));
+        assert_eq!(examples.slices[0].columns.len(), 3);
+    }
+
+    #[test]
+    fn weights_that_are_no_weights() {
+        for name in ["s", "x", "absent"] {
+            let options =
+                StatsOptions { weight_feature: Some(name.into()), ..StatsOptions::default() };
+            assert!(prepare(options, records()).is_err(), "{name}");
+        }
+    }
+}

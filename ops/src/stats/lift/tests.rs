@@ -218,3 +218,64 @@ fn labels_that_cannot_be() {
         assert!(counts.add_slice(&mut KeyTable::default(), &slice, &y).is_err());
     }
 }
+
+/// Every lift as (value of the label, value, lift).
+fn shown(series: &[LiftSeries]) -> Vec<(String, &str, f64)> {
+    let of = |series: &LiftSeries| match &series.y_value {
+        Some(YValue::YString(text)) => text.clone(),
+        Some(YValue::YBucket(bucket)) => bucket.low_value.to_string(),
+        other => panic!("{other:?}"),
+    };
+    let all = series.iter().flat_map(|series| {
+        series.lift_values.iter().map(move |value| (of(series), text_of(value), value.lift))
+    });
+    all.collect()
+}
+
+/// What TFDV 1.16.1 gives for the same five examples, weights among them: there the rate of a
+/// label's value is its weight by the number of examples, whatever these weigh.
+#[test]
+fn as_tfdv_computes_it() {
+    let mut x = ListBuilder::new(StringBuilder::new());
+    x.append_value([Some("a")]);
+    x.append_value([Some("a"), Some("b")]);
+    x.append_value([Some("b")]);
+    x.append_null();
+    x.append_value([Some("a")]);
+    let y = StringArray::from(vec!["p", "q", "p", "p", "q"]);
+    let z = Float64Array::from(vec![Some(0.1), Some(0.5), Some(2.5), Some(3.0), None]);
+    // The peer's weights were 1, 2, 4, 8 and 0.5; twice the weight is half the lift.
+    let w = Int64Array::from(vec![2, 4, 8, 16, 1]);
+    let records = RecordBatch::try_from_iter_with_nullable([
+        ("x", Arc::new(x.finish()) as ArrayRef, true),
+        ("y", Arc::new(y), true),
+        ("z", Arc::new(z), true),
+        ("w", Arc::new(w), true),
+    ])
+    .unwrap();
+    let options = StatsOptions { weight_feature: Some("w".into()), ..label("y") };
+    let series = series_of(&lift::<WeightedCount>(options, &records));
+    let y = |y: &str| y.to_owned();
+    let expected = [
+        (y("p"), "b", 0.833_333_333_333_333_4),
+        (y("p"), "a", 0.555_555_555_555_555_6),
+        (y("q"), "a", 1.666_666_666_666_666_5),
+        (y("q"), "b", 1.25),
+        (y("p"), "b", 0.256_410_256_410_256_4 / 2.0),
+        (y("p"), "a", 0.109_890_109_890_109_87 / 2.0),
+        (y("q"), "a", 1.428_571_428_571_428_6 / 2.0),
+        (y("q"), "b", 0.666_666_666_666_666_6 / 2.0),
+    ];
+    assert_eq!(shown(&series), expected);
+    let options = StatsOptions { label_boundaries: vec![0.5, 2.5], ..label("z") };
+    let series = series_of(&lift::<u64>(options, &records.project(&[0, 2]).unwrap()));
+    let expected = [
+        (y("-inf"), "a", 1.666_666_666_666_666_5),
+        (y("-inf"), "b", 0.0),
+        (y("0.5"), "b", 2.5),
+        (y("0.5"), "a", 1.666_666_666_666_666_5),
+        (y("2.5"), "b", 1.25),
+        (y("2.5"), "a", 0.0),
+    ];
+    assert_eq!(shown(&series), expected);
+}
