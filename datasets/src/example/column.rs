@@ -41,7 +41,9 @@ impl Kind {
 }
 
 /// The values of a column, one after the other.
+// With a tag of its own: to find it in the capacity of a vector takes longer.
 #[derive(Default)]
+#[repr(u8)]
 pub(super) enum Values {
     /// No feature of a kind has been seen.
     #[default]

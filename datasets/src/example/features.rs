@@ -120,14 +120,14 @@ impl Features {
         }
         while !map.is_empty() {
             let words = words(map);
-            let Some(guess) = self.names.guess_entry(&words, map) else { return map };
+            let Some(found) = self.names.find_entry(&words, map) else { return map };
             let len = (words[0] >> 8) as usize & 0xff;
             if len >= 0x80 {
                 return map;
             }
             let Some((entry, after)) = map.split_at_checked(len + 2) else { return map };
-            let at = guess.named.end();
-            let column = &mut guess.named.column;
+            let at = found.named.end();
+            let column = &mut found.named.column;
             if let Some(start) = column.values_at(entry, at) {
                 if column.append_usual(row, map, start..entry.len()).is_none() {
                     return map;
@@ -135,7 +135,7 @@ impl Features {
             } else if column.is_wanted() {
                 return map;
             }
-            guess.accept();
+            found.accept();
             map = after;
         }
         map

@@ -18,6 +18,9 @@ use super::wire;
 /// No column.
 const NONE: u32 = u32::MAX;
 
+/// How good luck can get, and how bad.
+const LUCK: i32 = 32;
+
 /// How many bytes are compared at once.
 const CHUNK: usize = 32;
 
@@ -53,8 +56,8 @@ impl<T: Default> Named<T> {
         Named {
             text: text.into(),
             prefix: prefix.into(),
-            head: words(&head),
-            mask: words(&mask),
+            head: words_of(&head),
+            mask: words_of(&mask),
             next: [NONE; 2],
             column: T::default(),
         }
@@ -87,13 +90,23 @@ impl<T> Named<T> {
 /// The first bytes of a map, followed by zeros where it is shorter.
 #[inline]
 pub(super) fn words(map: &[u8]) -> Words {
-    let mut padded = [0; CHUNK];
-    let chunk = map.first_chunk().unwrap_or_else(|| {
-        padded[..map.len()].copy_from_slice(map);
-        &padded
-    });
+    match map.first_chunk() {
+        Some(chunk) => words_of(chunk),
+        None => last_words(map),
+    }
+}
+
+#[inline]
+fn words_of(chunk: &[u8; CHUNK]) -> Words {
     let (words, _) = chunk.as_chunks();
     std::array::from_fn(|i| words.get(i).map_or(0, |word| u64::from_le_bytes(*word)))
+}
+
+#[cold]
+fn last_words(map: &[u8]) -> Words {
+    let mut padded = [0; CHUNK];
+    padded[..map.len()].copy_from_slice(map);
+    words_of(&padded)
 }
 
 /// The names seen so far in a shard with their columns, numbered from 0 as they came.
@@ -104,11 +117,20 @@ pub(super) struct Names<T> {
     first: [u32; 2],
     /// The previous column of this record.
     last: u32,
+    /// Grows with good guesses and falls with bad ones; below zero nothing is guessed, for there is
+    /// no order in the data and a guess costs two cache misses.
+    luck: i32,
 }
 
 impl<T: Default> Names<T> {
     pub(super) fn new() -> Self {
-        Names { list: Vec::new(), table: HashTable::new(), first: [NONE; 2], last: NONE }
+        Names {
+            list: Vec::new(),
+            table: HashTable::new(),
+            first: [NONE; 2],
+            last: NONE,
+            luck: LUCK,
+        }
     }
 
     pub(super) fn all(&self) -> &[Named<T>] {
@@ -148,19 +170,51 @@ impl<T: Default> Names<T> {
         None
     }
 
-    /// The column of the entry at the start of a map, if the guess is right and the entry short.
+    /// The column of the entry at the start of a map, if the name is known and the entry short.
     #[inline]
-    pub(super) fn guess_entry(&mut self, words: &Words, map: &[u8]) -> Option<Guess<'_, T>> {
-        let [likely, other] = self.next();
-        for column in [likely, other] {
-            if let Some(name) = self.list.get(column as usize)
-                && name.is_in(words, map)
-            {
-                let named = &mut self.list[column as usize];
-                return Some(Guess { named, last: &mut self.last, number: column });
+    pub(super) fn find_entry(&mut self, words: &Words, map: &[u8]) -> Option<Found<'_, T>> {
+        if self.luck >= 0 {
+            for column in self.next() {
+                if let Some(name) = self.list.get(column as usize)
+                    && name.is_in(words, map)
+                {
+                    self.luck = (self.luck + 1).min(LUCK);
+                    return Some(self.found(column));
+                }
             }
         }
-        None
+        self.look_up(words, map)
+    }
+
+    #[inline]
+    fn found(&mut self, column: u32) -> Found<'_, T> {
+        Found { named: &mut self.list[column as usize], last: &mut self.last, column }
+    }
+
+    #[inline(never)]
+    fn look_up(&mut self, words: &Words, map: &[u8]) -> Option<Found<'_, T>> {
+        let &[0x0a, _, 0x0a, len] = map.first_chunk::<4>()? else { return None };
+        if len >= 0x80 {
+            return None;
+        }
+        let hash = xxh3_64(map.get(4..4 + len as usize)?);
+        let &column = self.table.find(hash, |&i| self.list[i as usize].is_in(words, map))?;
+        self.learn(column);
+        Some(self.found(column))
+    }
+
+    /// Makes this column the next guess after the last one.
+    fn learn(&mut self, column: u32) {
+        let next = match self.list.get_mut(self.last as usize) {
+            Some(last) => &mut last.next,
+            None => &mut self.first,
+        };
+        if next.contains(&column) {
+            self.luck = (self.luck + 1).min(LUCK);
+        } else {
+            *next = [column, next[0]];
+            self.luck = (self.luck - 2).max(-LUCK);
+        }
     }
 
     /// Has to be called when a guess was right.
@@ -179,13 +233,7 @@ impl<T: Default> Names<T> {
             Some(&column) => (column, false),
             None => (self.add(key, hash)?, true),
         };
-        let next = match self.list.get_mut(self.last as usize) {
-            Some(last) => &mut last.next,
-            None => &mut self.first,
-        };
-        if next[0] != column {
-            *next = [column, next[0]];
-        }
+        self.learn(column);
         self.last = column;
         Ok((column as usize, is_new))
     }
@@ -212,17 +260,17 @@ impl<T: Default> Names<T> {
     }
 }
 
-/// A guess that was right.
-pub(super) struct Guess<'a, T> {
+/// The column of an entry.
+pub(super) struct Found<'a, T> {
     pub(super) named: &'a mut Named<T>,
     last: &'a mut u32,
-    number: u32,
+    column: u32,
 }
 
-impl<T> Guess<'_, T> {
+impl<T> Found<'_, T> {
     /// Has to be called when the entry is used.
     #[inline]
     pub(super) fn accept(self) {
-        *self.last = self.number;
+        *self.last = self.column;
     }
 }
