@@ -332,6 +332,11 @@ fn many_packed_ints(mut packed: &[u8], out: &mut Vec<i64>) -> Option<()> {
         if let Some(chunk) = packed.first_chunk::<8>() {
             let word = u64::from_le_bytes(*chunk);
             let stops = !word & CONTINUED;
+            if stops == CONTINUED {
+                out.extend(chunk.map(i64::from));
+                packed = &packed[8..];
+                continue;
+            }
             if stops != 0 {
                 let unused = 63 - stops.trailing_zeros();
                 out.push(gather(word << unused >> unused) as i64);
