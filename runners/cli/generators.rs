@@ -1,5 +1,7 @@
 //! `frazil generators`: the tables of statistics, with their docs.
 
+use std::fmt::Write as _;
+
 use ops::stats::{DATASET_GENERATORS, GENERATORS};
 use serde_json::json;
 
@@ -24,9 +26,9 @@ pub(crate) fn run(args: &GeneratorsArgs) -> Done {
             continue;
         }
         let blank = if text.is_empty() { "" } else { "\n" };
-        text.push_str(&format!("{blank}{heading}:\n"));
+        let _ = writeln!(text, "{blank}{heading}:");
         for (name, doc) in rows {
-            text.push_str(&format!("  {name:width$}  {doc}\n"));
+            let _ = writeln!(text, "  {name:width$}  {doc}");
         }
     }
     output::print(&text)

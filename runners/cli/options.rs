@@ -129,7 +129,7 @@ impl OptionArgs {
     /// Reads the files that flags name, and checks what no single flag can know.
     pub(crate) fn load(mut self) -> Result<Self> {
         if let Some(path) = &self.schema {
-            let schema = tfmd::load_schema(&read(path)?).map_err(|error| in_file(path, error))?;
+            let schema = tfmd::load_schema(&read(path)?).map_err(|error| in_file(path, &error))?;
             self.schema_text = Some(tfmd::text::print(&schema));
         }
         if let Some(path) = &self.slicing_config {
@@ -150,6 +150,8 @@ impl OptionArgs {
     }
 
     fn check(&self) -> Result<()> {
+        /// A histogram of more buckets is not one that anybody looks at, and is held per feature.
+        const MOST: usize = 100_000;
         let share = |flag: &str, x: f64| {
             if x > 0.0 && x <= 1.0 {
                 return Ok(());
@@ -164,8 +166,6 @@ impl OptionArgs {
             ("--num-histogram-buckets", self.num_histogram_buckets),
             ("--num-quantiles-histogram-buckets", self.num_quantiles_histogram_buckets),
         ];
-        /// A histogram of more buckets is not one that anybody looks at, and is held per feature.
-        const MOST: usize = 100_000;
         for (flag, n) in counts {
             if n == 0 || n > MOST {
                 return Err(Error::invalid(format!("`{flag} {n}` makes no histogram"))
@@ -220,7 +220,7 @@ impl OptionArgs {
     }
 
     /// The columns that have to be read; `None` is all of them.
-    pub(crate) fn columns(&self, options: &StatsOptions) -> Option<Vec<String>> {
+    pub(crate) fn columns(options: &StatsOptions) -> Option<Vec<String>> {
         let mut columns = options.feature_allowlist.clone()?;
         // Sparse and weighted features are made of columns that only the schema names.
         if options.schema.is_some() {
@@ -254,7 +254,7 @@ impl OptionArgs {
 }
 
 fn load_slices(path: &Path) -> Result<Vec<SliceFeatures>> {
-    let config = tfmd::load_slicing_config(&read(path)?).map_err(|error| in_file(path, error))?;
+    let config = tfmd::load_slicing_config(&read(path)?).map_err(|error| in_file(path, &error))?;
     let mut slices = Vec::new();
     for spec in config.slicing_specs {
         if !spec.slice_keys_sql.is_empty() {
@@ -278,7 +278,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The error of a file's content, which names the file.
-pub(crate) fn in_file(path: &Path, error: Error) -> Error {
+pub(crate) fn in_file(path: &Path, error: &Error) -> Error {
     let named = Error::new(error.kind(), format!("cannot use `{}`", path.display()));
     let detail = match error.detail() {
         None => sentence(error.message()),

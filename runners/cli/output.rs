@@ -148,5 +148,5 @@ pub(crate) fn read_statistics(path: &Path) -> Result<DatasetFeatureStatisticsLis
         _ => None,
     };
     ops::tfmd::load_statistics(record.as_deref().unwrap_or(&bytes))
-        .map_err(|error| crate::options::in_file(path, error))
+        .map_err(|error| crate::options::in_file(path, &error))
 }

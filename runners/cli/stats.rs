@@ -11,6 +11,7 @@ use runners::table::{Sort, render};
 use crate::args::{OutputArgs, StatsArgs};
 use crate::failure::Done;
 use crate::input::Input;
+use crate::options::OptionArgs;
 use crate::output::{self, Outputs};
 use crate::receipt;
 use crate::run::Run;
@@ -47,7 +48,7 @@ fn compute(args: &StatsArgs, run: &Run) -> Result<Computed> {
     let input = Input::find(&args.inputs, &args.input)?;
     let outputs = Outputs::check(&args.output, &input.files)?;
     let types = args.options.infer_type_from_schema.then_some(()).and(options.schema.as_deref());
-    let (_, source) = input.open(flags.columns(&options), types, run)?;
+    let (_, source) = input.open(OptionArgs::columns(&options), types, run)?;
     let (pipeline, batches) = Pipeline::read(source);
     let statistics = generate_statistics(&batches, options);
     let plan = pipeline.plan();

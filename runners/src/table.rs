@@ -1,12 +1,14 @@
 //! Statistics as a table for people: a pure function from the message to text.
 //!
-//! A slice is a heading and up to four tables: numbers, strings, bytes and structs, and whatever
-//! else was computed. Columns that do not fit the width are left out, the least telling first, and
+//! A slice is a heading and up to five tables: numbers, strings, bytes and structs, other
+//! statistics, and pairs of features. Columns that do not fit the width are left out, the least telling first, and
 //! a last line names them.
 
 mod format;
 mod layout;
 mod rows;
+
+use std::fmt::Write as _;
 
 use ops::tfmd::DatasetFeatureStatisticsList;
 
@@ -67,22 +69,23 @@ pub fn render(statistics: &DatasetFeatureStatisticsList, options: &TableOptions)
         let name = if dataset.name.is_empty() { "All Examples" } else { &dataset.name };
         out.push_str(&paint.bold(&format::printable(name)));
         let plural = if dataset.num_examples == 1 { "" } else { "s" };
-        out.push_str(&format!(" · {} example{plural}", count(dataset.num_examples)));
+        let _ = write!(out, " · {} example{plural}", count(dataset.num_examples));
         if dataset.weighted_num_examples > 0.0 {
             let weight = format::number(dataset.weighted_num_examples);
-            out.push_str(&format!(" · weight {weight}"));
+            let _ = write!(out, " · weight {weight}");
         }
         out.push('\n');
         let mut left_out: Vec<&str> = Vec::new();
         for table in rows::tables(dataset, options.sort) {
             out.push('\n');
             let hidden = Table::render(&table, options.width, paint, &mut out);
-            left_out.extend(hidden);
+            let is_new = |header: &&str| !left_out.contains(header);
+            let new: Vec<&str> = hidden.into_iter().filter(is_new).collect();
+            left_out.extend(new);
         }
-        left_out.dedup();
         if !left_out.is_empty() {
             let line = format!("not shown, for want of width: {}", left_out.join(", "));
-            out.push_str(&format!("\n{}\n", paint.dim(&line)));
+            let _ = writeln!(out, "\n{}", paint.dim(&line));
         }
     }
     if statistics.datasets.is_empty() {

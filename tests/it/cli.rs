@@ -190,16 +190,45 @@ fn results_do_not_depend_on_how_a_run_was_made() {
 }
 
 #[test]
+fn processes_of_several_machines_give_the_same_result() {
+    let place = Place::with_data();
+    place.ok(&["stats", DATA, "-o", "a.pb"]);
+    let ports = [0; 2].map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let hosts = ports.each_ref().map(|port| port.local_addr().unwrap().to_string());
+    drop(ports);
+    place.write("hosts", &format!("# both here\n{}\n{}\n", hosts[0], hosts[1]));
+    let said = place.fails(&["stats", DATA, "--hosts", "hosts", "--process", "0"]);
+    assert!(said.contains("`FRAZIL_TOKEN` is not set"), "{said}");
+    let run = |process: &str| {
+        let args = ["stats", DATA, "-o", "b.pb", "--hosts", "hosts", "--states", "s"];
+        let mut command = place.command(&[&args[..], &["--process", process]].concat());
+        command.env("FRAZIL_TOKEN", "secret").stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let [second, first] = ["1", "0"].map(run);
+    let [second, first] = [second, first].map(|child| child.wait_with_output().unwrap());
+    let said = String::from_utf8(first.stderr).unwrap();
+    assert_eq!(first.status.code(), Some(0), "{said}");
+    assert!(said.contains("300 counted"), "{said}");
+    assert_eq!(second.status.code(), Some(0));
+    assert_eq!(String::from_utf8(second.stderr).unwrap(), "");
+    assert_eq!(place.bytes("a.pb"), place.bytes("b.pb"));
+    // Each machine keeps the states of the shards that it has read.
+    place.ok(&["stats", "merge", "s/process-000", "s/process-001", "-q", "-o", "c.pb"]);
+    assert_eq!(place.bytes("a.pb"), place.bytes("c.pb"));
+}
+
+#[test]
 fn kept_states_are_merged_without_the_data() {
     let place = Place::with_data();
     let slice = ["--slice", "payment_type"];
     place.ok(&[&["stats", DATA, "-o", "whole.pb"][..], &slice].concat());
-    for (states, shards) in [("one", vec![0]), ("two", vec![1, 2])] {
+    for (states, shards, processes) in [("one", vec![0], "1"), ("two", vec![1, 2], "2")] {
         let files: Vec<String> =
             shards.iter().map(|i| format!("data/taxi-{i:05}-of-00003.tfrecord")).collect();
         let files: Vec<&str> = files.iter().map(String::as_str).collect();
-        let args = [&["stats", "--states", states, "-q", "-o", "x.pb"][..], &slice, &files];
-        place.ok(&args.concat());
+        let run = ["--processes", processes, "--workers", "1", "-q", "-o", "x.pb"];
+        place.ok(&[&["stats", "--states", states][..], &run, &slice, &files].concat());
     }
     std::fs::rename(place.path("data"), place.path("moved")).unwrap();
     let ran = place.ok(&["stats", "merge", "two", "one", "-o", "merged.pb"]);

@@ -74,10 +74,11 @@ impl Table {
             let least = columns.iter().map(|(column, _)| column.rank).min().unwrap_or(KEPT);
             if least == KEPT {
                 // A terminal so narrow has to do with the beginnings of words.
-                (0..over).for_each(|_| {
-                    let widest = columns.iter_mut().max_by_key(|(_, width)| *width);
-                    widest.into_iter().for_each(|(_, width)| *width = (*width - 1).max(1));
-                });
+                for _ in 0..over {
+                    if let Some((_, widest)) = columns.iter_mut().max_by_key(|(_, width)| *width) {
+                        *widest = (*widest - 1).max(1);
+                    }
+                }
                 break;
             }
             // Cut columns may grow again into the room that this makes.
