@@ -8,6 +8,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow_schema::DataType;
 use arrow_select::take::take_record_batch;
 use engine::{Batch, DoFn, Emit, Error, Result, Rows, Shard};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::column::{self, Column};
 use super::sample::Sample;
@@ -54,6 +55,20 @@ pub struct Slice {
     pub records: RecordBatch,
     /// Place of the batch's first example in its shard, counted in good rows.
     pub first_row: u64,
+    /// Rows of the batch that the examples are; `None` for all.
+    pub rows: Option<Arc<[u32]>>,
+    /// What tells the batch's shard from others: a hash of its file's name and part.
+    pub shard_seed: u64,
+}
+
+impl Slice {
+    /// A hash of the place of an example: its shard and its row, however they are batched.
+    pub fn place_hash(&self, i: usize) -> u64 {
+        let row = self.rows.as_ref().map_or(i as u64, |rows| rows[i].into());
+        // Another seed than where a share of all rows is sampled: the two choices are independent.
+        let seed = !self.shard_seed;
+        xxh3_64_with_seed(&(self.first_row + row).to_le_bytes(), seed)
+    }
 }
 
 /// Turns batches into [`Examples`]: sample, projection, weights, slices, nest levels.
@@ -74,7 +89,14 @@ impl Prepare {
         Prepare { options, sample }
     }
 
-    fn slice(&self, name: Arc<str>, records: RecordBatch, first_row: u64) -> Result<Slice> {
+    fn slice(
+        &self,
+        name: Arc<str>,
+        records: RecordBatch,
+        batch: &Batch,
+        rows: Option<Arc<[u32]>>,
+    ) -> Result<Slice> {
+        let first_row = batch.first_row;
         let options = &self.options;
         let weights = match &options.weight_feature {
             Some(name) => Some(weights(&records, name)?),
@@ -92,7 +114,16 @@ impl Prepare {
             options.feature_allowlist.as_ref().is_none_or(|list| list.iter().any(|n| n == name))
         };
         let columns = column::columns(&records, first_row, weight_of, wanted)?;
-        Ok(Slice { name, n_examples: records.num_rows(), weights, columns, records, first_row })
+        Ok(Slice {
+            name,
+            n_examples: records.num_rows(),
+            weights,
+            columns,
+            records,
+            first_row,
+            rows,
+            shard_seed: self.sample.seed(batch),
+        })
     }
 }
 
@@ -107,15 +138,19 @@ impl DoFn for Prepare {
     fn process(&self, batch: &Batch, out: &mut Emit<Examples>) -> Result<()> {
         // Rows that are not sampled count as taken in: they were read, and nothing is wrong with them.
         let n_rows = batch.records.num_rows() as u64;
-        let first_row = batch.first_row;
-        let records = self.sample.of(batch)?;
+        let (records, sampled) = self.sample.of(batch)?;
+        let sampled: Option<Arc<[u32]>> = sampled.map(Into::into);
         let specs = &self.options.slices;
         let name = if specs.is_empty() { "" } else { ALL_EXAMPLES };
-        let mut slices = vec![self.slice(name.into(), records.clone(), first_row)?];
+        let mut slices = vec![self.slice(name.into(), records.clone(), batch, sampled.clone())?];
         for (name, rows) in slicing::slices(specs, &records)? {
+            let of_batch: Arc<[u32]> = match &sampled {
+                Some(sampled) => rows.iter().map(|&row| sampled[row as usize]).collect(),
+                None => rows.clone().into(),
+            };
             let rows = take_record_batch(&records, &UInt32Array::from(rows))
                 .map_err(|e| Error::input(format!("slice `{name}` cannot be made: {e}")))?;
-            let mut slice = self.slice(name.into(), rows, first_row)?;
+            let mut slice = self.slice(name.into(), rows, batch, Some(of_batch))?;
             // That a column without values is there at all depends on the other rows of the batch.
             slice.columns.retain(|column| column.levels[0].n_present() > 0);
             slices.push(slice);

@@ -77,6 +77,8 @@ pub(crate) fn slice(records: &RecordBatch, first_row: u64) -> Slice {
         columns: columns(records, first_row, |_| None, |_| true).unwrap(),
         records: records.clone(),
         first_row,
+        rows: None,
+        shard_seed: 0,
     }
 }
 

@@ -20,6 +20,7 @@ mod histogram;
 mod laws;
 mod lift;
 mod logical;
+mod mutual_information;
 mod natural_language;
 mod numeric;
 mod options;
@@ -50,6 +51,7 @@ pub use generator::{
     Variant,
 };
 pub use lift::{FeatureLifts, Lift, LiftCounts, LiftState};
+pub use mutual_information::MutualInformation;
 pub use options::{SliceSpec, StatsOptions};
 pub use path::FeaturePath;
 pub use top_k::{FeatureRanks, TopK};
@@ -71,8 +73,12 @@ pub static GENERATORS: &[Generator] = &[
 ];
 
 /// Every statistic of several features together.
-pub static DATASET_GENERATORS: &[DatasetGenerator] =
-    &[composite::sparse::GENERATOR, composite::weighted::GENERATOR, cross::GENERATOR];
+pub static DATASET_GENERATORS: &[DatasetGenerator] = &[
+    composite::sparse::GENERATOR,
+    composite::weighted::GENERATOR,
+    cross::GENERATOR,
+    mutual_information::GENERATOR,
+];
 
 /// Adds the statistics of all examples, and of all slices, to a pipeline: one scan.
 pub fn generate_statistics(

@@ -17,34 +17,36 @@ pub(super) struct Sample {
 
 impl Sample {
     pub(super) fn new(rate: Option<f64>, shards: &[Shard]) -> Self {
-        let seeds = match rate {
-            None => Vec::new(),
-            Some(_) => shards.iter().map(seed).collect(),
-        };
-        Sample { rate, seeds }
+        Sample { rate, seeds: shards.iter().map(seed).collect() }
     }
 
-    /// The chosen rows of a batch.
+    /// What tells the rows of a batch's shard from those of other shards.
+    pub(super) fn seed(&self, batch: &Batch) -> u64 {
+        self.seeds.get(batch.shard).copied().unwrap_or(batch.shard as u64)
+    }
+
+    /// The chosen rows of a batch, and which they are if not all.
     ///
     /// # Errors
     /// When the rate is not a share.
-    pub(super) fn of(&self, batch: &Batch) -> Result<RecordBatch> {
-        let Some(rate) = self.rate else { return Ok(batch.records.clone()) };
+    pub(super) fn of(&self, batch: &Batch) -> Result<(RecordBatch, Option<Vec<u32>>)> {
+        let Some(rate) = self.rate else { return Ok((batch.records.clone(), None)) };
         if !(rate > 0.0 && rate <= 1.0) {
             return Err(Error::invalid(format!("the sample rate {rate} is not in (0, 1]"))
                 .with_hint("Pass the share of rows to look at, such as `--sample-rate 0.1`."));
         }
         if rate == 1.0 {
-            return Ok(batch.records.clone());
+            return Ok((batch.records.clone(), None));
         }
         // 53 bits of the hash, compared exactly.
         let limit = (rate * (1u64 << 53) as f64) as u64;
-        let seed = self.seeds.get(batch.shard).copied().unwrap_or(batch.shard as u64);
+        let seed = self.seed(batch);
         let rows = batch.first_row..batch.first_row + batch.records.num_rows() as u64;
         let chosen = rows.map(|row| xxh3_64_with_seed(&row.to_le_bytes(), seed) >> 11 < limit);
         let chosen: BooleanArray = chosen.map(Some).collect();
-        arrow_select::filter::filter_record_batch(&batch.records, &chosen)
-            .map_err(|error| Error::input(format!("rows cannot be sampled: {error}")))
+        let records = arrow_select::filter::filter_record_batch(&batch.records, &chosen)
+            .map_err(|error| Error::input(format!("rows cannot be sampled: {error}")))?;
+        Ok((records, Some(chosen.values().set_indices().map(|row| row as u32).collect())))
     }
 }
 
@@ -77,7 +79,7 @@ mod tests {
             let records = RecordBatch::try_from_iter([("x", column)]).unwrap();
             let first_row = (i * batch_rows) as u64;
             let batch = Batch { shard, first_row, records, rejected: Vec::new(), bytes: 0 };
-            let records = sample.of(&batch).unwrap();
+            let (records, _) = sample.of(&batch).unwrap();
             out.extend(records.column(0).as_primitive::<Int64Type>().values());
         }
         out
