@@ -10,8 +10,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// A commutative monoid with an input and an output (Beam's four names).
 ///
-/// Laws, up to [`CombineFn::extract_output`], checked for every row of every table by
-/// `tests/it/laws.rs`:
+/// Laws, up to [`CombineFn::extract_output`], checked in the tests of the combiners themselves and,
+/// for whole statistics, by `tests/it/oracle.rs`:
 /// - identity: merging a fresh accumulator changes nothing;
 /// - associativity and commutativity, *within the combiner's stated error bound*: floating-point
 ///   folds differ in their last digits, so the engine always merges in shard order;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::keyed::Run;
 use crate::plan::{Node, Outputs, Plan};
@@ -129,7 +129,8 @@ impl StateStore {
             receipt: receipt.clone(),
         };
         let header = postcard::to_stdvec(&header).expect("plain data always serializes");
-        let name = format!("{:016x}-{node}.state", xxh3_64(shard.name().as_bytes()));
+        let name =
+            format!("{:016x}-{node}.state", xxhash_rust::xxh3::xxh3_64(shard.name().as_bytes()));
         self.write(&name, |out| {
             out.write_all(&(header.len() as u32).to_le_bytes())?;
             out.write_all(&header)?;

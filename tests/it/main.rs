@@ -7,3 +7,5 @@ mod compare;
 mod golden;
 mod oracle;
 mod support;
+mod tidy;
+mod traps;
