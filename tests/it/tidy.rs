@@ -93,6 +93,21 @@ fn only_the_dataflow_uses_timely() {
 }
 
 #[test]
+fn what_is_computed_depends_on_nothing_else() {
+    let words = ["fs", "env", "net", "thread", "process"].map(|name| format!("std::{name}"));
+    let clocks = ["Instant::now", "SystemTime"].map(str::to_owned);
+    for file in sources().iter().filter(|file| file.starts_with("ops/src/")) {
+        let text = text(file);
+        if text.contains("#![allow(clippy::disallowed_methods, reason = \"a test ") {
+            continue;
+        }
+        for word in words.iter().chain(&clocks) {
+            assert!(!text.contains(word), "{file} says `{word}`: what is computed is pure");
+        }
+    }
+}
+
+#[test]
 fn every_file_says_what_it_is_and_is_finished() {
     let unfinished = ["todo", "unimplemented", "dbg"].map(|name| format!("{name}!("));
     for file in sources() {
