@@ -10,6 +10,9 @@
 //! wherever each went, so adding and merging are associative and commutative bit for bit, and the
 //! value is that sum rounded once, to nearest, ties to even.
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Units of `fixed` are 2 to this power.
 const FIXED_EXPONENT: i32 = -80;
 /// Terms of at least 2 to this power do not go into `fixed`, so that it overflows late.
@@ -144,6 +147,23 @@ impl ExactSum {
 
     fn wide(&mut self) -> &mut Wide {
         self.wide.get_or_insert_with(|| Box::new(Wide::zero()))
+    }
+}
+
+impl Serialize for ExactSum {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut bytes = Vec::new();
+        self.encode(&mut bytes);
+        bytes.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ExactSum {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = Vec::<u8>::deserialize(deserializer)?;
+        let mut rest = bytes.as_slice();
+        let sum = ExactSum::decode(&mut rest).filter(|_| rest.is_empty());
+        sum.ok_or_else(|| D::Error::custom("the bytes of a sum are damaged"))
     }
 }
 

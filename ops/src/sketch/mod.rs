@@ -12,6 +12,7 @@ pub(crate) mod runs;
 mod summary;
 pub mod weight;
 
-pub use moments::{Moments, Sum};
+pub use exact_sum::ExactSum;
+pub use moments::Moments;
 pub use quantiles::Quantiles;
 pub use weight::Weight;

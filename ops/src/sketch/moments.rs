@@ -1,36 +1,6 @@
-//! `Sum` and `Moments`: sums, means and variances that keep their digits.
+//! `Moments`: means and variances that keep their digits.
 
 use serde::{Deserialize, Serialize};
-
-/// A sum of floats with the rounding errors summed beside it (Neumaier's).
-///
-/// It depends on the order of the values alone, and loses no digits however many there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Sum {
-    high: f64,
-    low: f64,
-}
-
-impl Sum {
-    /// Adds a value.
-    pub fn add(&mut self, value: f64) {
-        let (high, error) = two_sum(self.high, value);
-        self.high = high;
-        self.low += error;
-    }
-
-    /// Adds another sum.
-    pub fn merge(&mut self, other: Sum) {
-        self.add(other.high);
-        self.low += other.low;
-    }
-
-    /// The sum.
-    pub fn value(self) -> f64 {
-        // Beyond the range of floats the error term is not a number.
-        if self.high.is_finite() { self.high + self.low } else { self.high }
-    }
-}
 
 /// Weight, mean and sum of squared deviations of finite values.
 ///
@@ -51,18 +21,24 @@ pub struct Moments {
 impl Moments {
     /// Of one block of values, each with a weight.
     pub fn of<W: Copy + Into<f64>>(values: &[f64], weights: &[W]) -> Self {
-        let weight: f64 = sum(values, weights, |_| 1.0);
+        let (weight, total) = sums(values, weights, |v| (1.0, v));
         if weight == 0.0 || weight.is_nan() {
             return Moments::default();
         }
-        let mut mean = sum(values, weights, |v| v) / weight;
+        let mut mean = total / weight;
         if !mean.is_finite() {
-            mean = sum(values, weights, |v| v / weight);
+            mean = sums(values, weights, |v| (0.0, v / weight)).1;
         }
-        let deviations = sum(values, weights, |v| v - mean);
+        let square = |v: f64| (v - mean, (v - mean) * (v - mean));
+        let (deviations, squares) = sums(values, weights, square);
         let mean_error = deviations / weight;
-        let squares = sum(values, weights, |v| (v - mean) * (v - mean)) - deviations * mean_error;
-        Moments { weight, mean, mean_error, squares }
+        Moments { weight, mean, mean_error, squares: squares - deviations * mean_error }
+    }
+
+    /// Of one block of values that count once each.
+    pub fn of_singles(values: &[f64]) -> Self {
+        // Units take no memory, and multiplying by them no time.
+        Self::of(values, &vec![Once; values.len()])
     }
 
     /// Adds those of a later block.
@@ -111,20 +87,41 @@ impl Moments {
     }
 }
 
-/// The weighted sum of `f` of each value, in four lanes by position.
-fn sum<W: Copy + Into<f64>>(values: &[f64], weights: &[W], f: impl Fn(f64) -> f64) -> f64 {
-    let mut lanes = [0.0; 4];
-    let mut value_blocks = values.chunks_exact(4);
-    let mut weight_blocks = weights.chunks_exact(4);
+/// The weighted sums of the two terms that `f` makes of each value, in lanes by position.
+fn sums<W: Copy + Into<f64>>(
+    values: &[f64],
+    weights: &[W],
+    f: impl Fn(f64) -> (f64, f64),
+) -> (f64, f64) {
+    let (mut first, mut second) = ([0.0; LANES], [0.0; LANES]);
+    let mut value_blocks = values.chunks_exact(LANES);
+    let mut weight_blocks = weights.chunks_exact(LANES);
     for (values, weights) in value_blocks.by_ref().zip(weight_blocks.by_ref()) {
-        for lane in 0..4 {
-            lanes[lane] += weights[lane].into() * f(values[lane]);
+        for lane in 0..LANES {
+            let (weight, terms) = (weights[lane].into(), f(values[lane]));
+            first[lane] += weight * terms.0;
+            second[lane] += weight * terms.1;
         }
     }
     for (value, weight) in value_blocks.remainder().iter().zip(weight_blocks.remainder()) {
-        lanes[0] += (*weight).into() * f(*value);
+        let (weight, terms) = ((*weight).into(), f(*value));
+        first[0] += weight * terms.0;
+        second[0] += weight * terms.1;
     }
-    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
+    let sum = |lanes: [f64; LANES]| (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+    (sum(first), sum(second))
+}
+
+const LANES: usize = 4;
+
+/// The weight 1.
+#[derive(Clone, Copy)]
+struct Once;
+
+impl From<Once> for f64 {
+    fn from(_: Once) -> f64 {
+        1.0
+    }
 }
 
 /// The rounded sum and its rounding error (Knuth).
@@ -189,17 +186,5 @@ mod tests {
         let negative = Moments::of(&[1.0, 3.0], &[-1.0, 2.0]);
         assert_eq!(negative.mean(), 5.0);
         assert_eq!(Moments::of(&[1.0, 3.0], &[-1.0, 1.0]), Moments::default());
-    }
-
-    #[test]
-    fn sums_keep_small_values() {
-        let mut sum = Sum::default();
-        for value in [1e16, 1.0, -1e16, 0.5] {
-            sum.add(value);
-        }
-        assert_eq!(sum.value(), 1.5);
-        let mut infinite = Sum::default();
-        infinite.add(f64::INFINITY);
-        assert_eq!(infinite.value(), f64::INFINITY);
     }
 }

@@ -25,6 +25,8 @@
 //! in whatever order summaries are merged. The smallest and the largest value are always entries,
 //! without slack.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::runs::same;
@@ -34,10 +36,11 @@ use super::weight::Weight;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "W: Weight", try_from = "Stored<W>", into = "Stored<W>")]
 pub(crate) struct Summary<W: Weight> {
+    /// All values while the summary is exact, each with its weight in `weights`.
     values: Vec<f64>,
     weights: Vec<W>,
-    /// Empty while the summary is exact: then every gap is empty.
-    gaps: Vec<Gap<W>>,
+    /// What is kept of them once it is not.
+    entries: Vec<Entry<W>>,
     total: W,
     /// Up to which share of the total gaps take entries in.
     share: f64,
@@ -49,7 +52,13 @@ struct Gap<W> {
     slack: W,
 }
 
-#[derive(Clone, Copy)]
+impl<W: Weight> Gap<W> {
+    fn width(self) -> W {
+        self.before + self.slack
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Entry<W> {
     value: f64,
     weight: W,
@@ -70,7 +79,7 @@ pub(crate) struct Limits {
 /// By how much gaps grow where there are too many entries.
 const WIDER: f64 = 1.125;
 
-/// Borrowed entries: of a summary, or of a block of counted values.
+/// What is added: a block of counted values, or the entries of a summary.
 struct Side<'a, W, C> {
     values: &'a [f64],
     weights: &'a [C],
@@ -85,6 +94,34 @@ impl<W: Weight, C: Copy + Into<W>> Side<'_, W, C> {
     fn gap(&self, i: usize) -> Gap<W> {
         self.gaps.get(i).copied().unwrap_or_default()
     }
+
+    /// The weight known to lie before each entry, and in all.
+    fn weight_before(&self) -> Vec<W> {
+        let mut all = Vec::with_capacity(self.values.len() + 1);
+        let mut before = W::default();
+        all.push(before);
+        all.extend(self.weights.iter().enumerate().map(|(i, weight)| {
+            before += self.gap(i).before + (*weight).into();
+            before
+        }));
+        all
+    }
+
+    /// The first entry from `at` on that is not below `value`.
+    fn skip_below(&self, mut at: usize, value: f64) -> usize {
+        // Eight at a time and without a branch: how many there are cannot be foretold.
+        while let Some(block) = self.values.get(at..at + 8) {
+            let below: usize = block.iter().map(|v| usize::from(*v < value)).sum();
+            at += below;
+            if below < 8 {
+                return at;
+            }
+        }
+        while self.values.get(at).is_some_and(|v| *v < value) {
+            at += 1;
+        }
+        at
+    }
 }
 
 impl<W: Weight> Summary<W> {
@@ -93,15 +130,15 @@ impl<W: Weight> Summary<W> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.len() == 0
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.values.len()
+        self.values.len() + self.entries.len()
     }
 
     pub(crate) fn is_exact(&self) -> bool {
-        self.gaps.is_empty()
+        self.entries.is_empty()
     }
 
     /// Adds values in strictly ascending order, each with its weight.
@@ -117,8 +154,16 @@ impl<W: Weight> Summary<W> {
 
     /// Adds all that another summary knows.
     pub(crate) fn merge(&mut self, other: &Summary<W>, limits: Limits) {
-        let side = Side { values: &other.values, weights: &other.weights, gaps: &other.gaps };
-        self.add_side(&side, other.total, other.share, limits);
+        if other.is_exact() {
+            let side = Side { values: &other.values, weights: &other.weights, gaps: &[] };
+            self.add_side(&side, other.total, other.share, limits);
+        } else {
+            let values: Vec<f64> = other.entries.iter().map(|entry| entry.value).collect();
+            let weights: Vec<W> = other.entries.iter().map(|entry| entry.weight).collect();
+            let gaps: Vec<Gap<W>> = other.entries.iter().map(|entry| entry.gap).collect();
+            let side = Side { values: &values, weights: &weights, gaps: &gaps };
+            self.add_side(&side, other.total, other.share, limits);
+        }
     }
 
     fn add_side<C: Copy + Into<W>>(
@@ -136,6 +181,9 @@ impl<W: Weight> Summary<W> {
         if exact && self.add_exactly(side, limits.exact) {
             return;
         }
+        for (value, weight) in self.values.drain(..).zip(self.weights.drain(..)) {
+            self.entries.push(Entry { value, weight, gap: Gap::default() });
+        }
         let least = 2.0 / limits.entries as f64;
         self.share = self.share.max(share).max(least).min(limits.gap);
         self.add_roughly(side);
@@ -147,11 +195,11 @@ impl<W: Weight> Summary<W> {
 
     /// Tries to add without loss; changes nothing where there would be too many values.
     fn add_exactly<C: Copy + Into<W>>(&mut self, side: &Side<'_, W, C>, limit: usize) -> bool {
-        let room = (self.len() + side.values.len()).min(limit);
+        let room = (self.values.len() + side.values.len()).min(limit);
         let mut values = Vec::with_capacity(room);
         let mut weights = Vec::with_capacity(room);
         let (mut i, mut j) = (0, 0);
-        while i < self.len() || j < side.values.len() {
+        while i < self.values.len() || j < side.values.len() {
             if values.len() == limit {
                 return false;
             }
@@ -179,52 +227,61 @@ impl<W: Weight> Summary<W> {
     /// Adds, and drops what can be dropped without making a gap too wide.
     fn add_roughly<C: Copy + Into<W>>(&mut self, side: &Side<'_, W, C>) {
         let allowed = W::at_most(self.total.to_f64() * self.share);
-        let mine = Side { values: &self.values, weights: &self.weights, gaps: &self.gaps };
-        let mut out = Compressing { out: Summary::default(), pending: None, allowed };
-        let (mut i, mut j) = (0, 0);
-        while i < mine.values.len() || j < side.values.len() {
-            let entry = match (mine.values.get(i), side.values.get(j)) {
-                (Some(a), Some(b)) if a == b => {
-                    let (a, b) = (mine.entry(i), side.entry(j));
-                    (i, j) = (i + 1, j + 1);
-                    Entry {
-                        value: same(a.value, b.value),
-                        weight: a.weight + b.weight,
-                        gap: Gap {
-                            before: a.gap.before + b.gap.before,
-                            slack: a.gap.slack + b.gap.slack,
-                        },
-                    }
-                }
-                (Some(a), b) if b.is_none_or(|b| a < b) => {
-                    i += 1;
-                    mine.entry(i - 1).within(b.map(|_| side.gap(j)))
-                }
-                (a, _) => {
-                    j += 1;
-                    side.entry(j - 1).within(a.map(|_| mine.gap(i)))
-                }
-            };
+        let mine = std::mem::take(&mut self.entries);
+        let out = Vec::with_capacity(mine.len() + mine.len() / 4);
+        let mut out = Compressing { out, allowed };
+        let sums = side.weight_before();
+        let mut next = 0;
+        for mut entry in mine {
+            let first = next;
+            next = side.skip_below(next, entry.value);
+            let gap = entry.gap;
+            if side.values.get(next) == Some(&entry.value) {
+                let other = side.entry(next);
+                entry.value = same(entry.value, other.value);
+                entry.weight += other.weight;
+                entry.gap.before += other.gap.before;
+                entry.gap.slack += other.gap.slack;
+            } else if next < side.values.len() {
+                entry = entry.within(side.gap(next));
+            }
+            let before = entry.gap.before + (sums[next] - sums[first]);
+            if first == next || before + entry.gap.slack <= allowed && !out.out.is_empty() {
+                // The usual case: the gap takes all of them in.
+                entry.gap.before = before;
+            } else {
+                out.push_all(side, first..next, &sums, gap);
+            }
+            next += usize::from(side.values.get(next) == Some(&entry.value));
             out.push(entry);
         }
-        *self = Summary { total: self.total, share: self.share, ..out.finish() };
+        out.push_all(side, next..side.values.len(), &sums, Gap::default());
+        self.entries = out.out;
     }
 
     /// Smallest and largest value.
     pub(crate) fn range(&self) -> Option<(f64, f64)> {
-        Some((*self.values.first()?, *self.values.last()?))
+        if let [first, .., last] | [first @ last] = &self.values[..] {
+            return Some((*first, *last));
+        }
+        Some((self.entries.first()?.value, self.entries.last()?.value))
     }
 
     /// For each entry: its value and the bounds of the weight below it, and up to it.
     fn ranks(&self) -> Vec<Rank> {
+        let exact = self.values.iter().zip(&self.weights).map(|(value, weight)| Entry {
+            value: *value,
+            weight: *weight,
+            gap: Gap::default(),
+        });
         let mut before = 0.0;
-        (0..self.len())
-            .map(|i| {
-                let gap = self.gaps.get(i).copied().unwrap_or_default();
+        exact
+            .chain(self.entries.iter().copied())
+            .map(|Entry { value, weight, gap }| {
                 let min = before + gap.before.to_f64();
-                let weight = self.weights[i].to_f64();
+                let weight = weight.to_f64();
                 before = min + weight;
-                Rank { value: self.values[i], weight, min, max: before + gap.slack.to_f64() }
+                Rank { value, weight, min, max: before + gap.slack.to_f64() }
             })
             .collect()
     }
@@ -263,45 +320,66 @@ struct Rank {
 
 impl<W: Weight> Entry<W> {
     /// The entry where it falls into a gap of the other side: anything in that gap may lie before it.
-    fn within(mut self, gap: Option<Gap<W>>) -> Self {
-        if let Some(gap) = gap {
-            self.gap.slack += gap.before + gap.slack;
-        }
+    fn within(mut self, gap: Gap<W>) -> Self {
+        self.gap.slack += gap.width();
         self
     }
 }
 
 /// Takes entries in ascending order and folds each into the gap of the next where it may.
 struct Compressing<W: Weight> {
-    out: Summary<W>,
-    pending: Option<Entry<W>>,
+    out: Vec<Entry<W>>,
     allowed: W,
 }
 
 impl<W: Weight> Compressing<W> {
+    #[inline]
     fn push(&mut self, mut entry: Entry<W>) {
-        if let Some(pending) = self.pending.take() {
-            let before = pending.gap.before + pending.weight + entry.gap.before;
-            if before + entry.gap.slack <= self.allowed && !self.out.is_empty() {
+        // The first one is the smallest value, which is kept.
+        if let [_, .., last] = &mut self.out[..] {
+            let before = last.gap.before + last.weight + entry.gap.before;
+            if before + entry.gap.slack <= self.allowed {
                 entry.gap.before = before;
-            } else {
-                self.keep(pending);
+                *last = entry;
+                return;
             }
         }
-        self.pending = Some(entry);
+        self.out.push(entry);
     }
 
-    fn keep(&mut self, entry: Entry<W>) {
-        self.out.values.push(entry.value);
-        self.out.weights.push(entry.weight);
-        self.out.gaps.push(entry.gap);
-    }
-
-    fn finish(mut self) -> Summary<W> {
-        if let Some(last) = self.pending.take() {
-            self.keep(last);
+    /// Entries of a side that lie in one gap of the other.
+    fn push_all<C: Copy + Into<W>>(
+        &mut self,
+        side: &Side<'_, W, C>,
+        entries: Range<usize>,
+        sums: &[W],
+        gap: Gap<W>,
+    ) {
+        let Range { start: mut next, end } = entries;
+        while next < end {
+            // Of counted values, the next one to be kept takes in as many as it may.
+            let first = next;
+            if side.gaps.is_empty() && !self.out.is_empty() {
+                let fits = |to: usize| sums[to] - sums[first] + gap.width() <= self.allowed;
+                let mut step = 1;
+                while next + step < end && fits(next + step) {
+                    next += step;
+                    step *= 2;
+                }
+                while step > 1 {
+                    step /= 2;
+                    if next + step < end && fits(next + step) {
+                        next += step;
+                    }
+                }
+            }
+            let mut entry = side.entry(next).within(gap);
+            if side.gaps.is_empty() {
+                entry.gap.before = sums[next] - sums[first];
+            }
+            self.push(entry);
+            next += 1;
         }
-        self.out
     }
 }
 
@@ -356,12 +434,15 @@ impl StoredValues {
 
 impl<W: Weight> From<Summary<W>> for Stored<W> {
     fn from(summary: Summary<W>) -> Self {
+        let Summary { mut values, mut weights, entries, total, share } = summary;
+        values.extend(entries.iter().map(|entry| entry.value));
+        weights.extend(entries.iter().map(|entry| entry.weight));
         Stored {
-            values: StoredValues::new(&summary.values),
-            weights: summary.weights,
-            gaps: summary.gaps,
-            total: summary.total,
-            share: summary.share,
+            values: StoredValues::new(&values),
+            weights,
+            gaps: entries.iter().map(|entry| entry.gap).collect(),
+            total,
+            share,
         }
     }
 }
@@ -370,19 +451,26 @@ impl<W: Weight> TryFrom<Stored<W>> for Summary<W> {
     type Error = &'static str;
 
     fn try_from(stored: Stored<W>) -> Result<Self, Self::Error> {
-        let values = stored.values.into_values();
-        if stored.weights.len() != values.len()
-            || !(stored.gaps.is_empty() || stored.gaps.len() == values.len())
-        {
+        let Stored { values, weights, gaps, total, share } = stored;
+        let values = values.into_values();
+        if weights.len() != values.len() || !(gaps.is_empty() || gaps.len() == values.len()) {
             return Err("a quantile summary has not as many weights as values");
         }
         if values.windows(2).any(|w| w[0].partial_cmp(&w[1]) != Some(std::cmp::Ordering::Less)) {
             return Err("the values of a quantile summary do not ascend");
         }
-        let Stored { weights, gaps, total, share, .. } = stored;
         if !share.is_finite() {
             return Err("the error of a quantile summary is not a number");
         }
-        Ok(Summary { values, weights, gaps, total, share })
+        if gaps.is_empty() {
+            return Ok(Summary { values, weights, entries: Vec::new(), total, share });
+        }
+        let entries = values
+            .into_iter()
+            .zip(weights)
+            .zip(gaps)
+            .map(|((value, weight), gap)| Entry { value, weight, gap })
+            .collect();
+        Ok(Summary { values: Vec::new(), weights: Vec::new(), entries, total, share })
     }
 }

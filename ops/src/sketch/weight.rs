@@ -1,7 +1,7 @@
 //! `Weight`: what a value may count for, exact integers or floats.
 
 use std::fmt::Debug;
-use std::ops::{Add, AddAssign};
+use std::ops::{Add, AddAssign, Sub};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,6 +13,7 @@ pub trait Weight:
     + Default
     + PartialOrd
     + Add<Output = Self>
+    + Sub<Output = Self>
     + AddAssign
     + From<u32>
     + Serialize

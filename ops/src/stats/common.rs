@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::column::Level;
 use super::histogram::{quantiles_histogram, standard_histogram};
 use super::{Column, FeaturePath, StatsOptions};
-use crate::sketch::{Quantiles, Sum};
+use crate::sketch::{ExactSum, Quantiles};
 use crate::tfmd::custom_statistic::Val;
 use crate::tfmd::{
     CommonStatistics, CustomStatistic, Histogram, PresenceAndValencyStatistics,
@@ -30,8 +30,8 @@ struct LevelAcc {
     n_values: u64,
     /// Values of every present parent.
     lengths: Lengths,
-    weighted_present: Sum,
-    weighted_values: Sum,
+    weighted_present: ExactSum,
+    weighted_values: ExactSum,
 }
 
 impl CommonAcc {
@@ -91,8 +91,8 @@ impl CommonAcc {
             acc.n_present += other.n_present;
             acc.n_values += other.n_values;
             acc.lengths.merge(other.lengths);
-            acc.weighted_present.merge(other.weighted_present);
-            acc.weighted_values.merge(other.weighted_values);
+            acc.weighted_present.merge(&other.weighted_present);
+            acc.weighted_values.merge(&other.weighted_values);
         }
         Ok(())
     }
@@ -215,7 +215,14 @@ fn ratio(values: f64, present: f64) -> f64 {
 
 impl LevelAcc {
     fn add_weights(&mut self, level: &Level, weights: &[f64]) {
-        // One by one: a sum of sums would show where batches were cut.
+        if level.nulls.is_none() && level.constant_length() == Some(1) {
+            // The usual case: one value everywhere, so both sums get the same.
+            let mut sum = ExactSum::default();
+            weights.iter().for_each(|weight| sum.add(*weight));
+            self.weighted_present.merge(&sum);
+            self.weighted_values.merge(&sum);
+            return;
+        }
         for (i, &weight) in weights.iter().enumerate() {
             if level.is_present(i) {
                 self.weighted_present.add(weight);

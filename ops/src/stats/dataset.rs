@@ -19,7 +19,7 @@ use super::{
     Column, DATASET_GENERATORS, DatasetPatch, Examples, FeatureContext, FeaturePath, FeatureStats,
     GENERATORS, Kind, Logical, Patch, Slice, SliceStats, StatsOptions, Variant,
 };
-use crate::sketch::Sum;
+use crate::sketch::ExactSum;
 use crate::tfmd::feature_name_statistics::{FieldId, Stats, Type};
 use crate::tfmd::{
     BytesStatistics, DatasetFeatureStatistics, DatasetFeatureStatisticsList, FeatureNameStatistics,
@@ -91,7 +91,7 @@ pub struct DatasetAcc {
 #[derive(Default, Serialize, Deserialize)]
 struct SliceAcc {
     n_examples: u64,
-    weighted_n_examples: Sum,
+    weighted_n_examples: ExactSum,
     features: BTreeMap<FeaturePath, FeatureAcc>,
     cells: Vec<Cell<Slice, DatasetPatch>>,
 }
@@ -234,7 +234,7 @@ impl DatasetStats {
 
     fn merge_slices(&self, acc: &mut SliceAcc, other: SliceAcc) -> Result<()> {
         acc.n_examples += other.n_examples;
-        acc.weighted_n_examples.merge(other.weighted_n_examples);
+        acc.weighted_n_examples.merge(&other.weighted_n_examples);
         for (path, mut feature) in other.features {
             let Some(into) = acc.features.get_mut(&path) else {
                 acc.features.insert(path, feature);

@@ -121,6 +121,17 @@ impl Block {
         }
     }
 
+    fn is_of_doubles(&self) -> bool {
+        matches!(self, Block::Doubles(_))
+    }
+
+    fn singles(&mut self) -> &mut Vec<f32> {
+        match self {
+            Block::Singles(values) => values,
+            Block::Doubles(_) => unreachable!("singles are asked of a block of singles only"),
+        }
+    }
+
     fn clear(&mut self) {
         match self {
             Block::Singles(values) => values.clear(),
@@ -146,39 +157,58 @@ impl Block {
 impl NumericAcc {
     fn add(&mut self, values: &Values, weights: Option<&[f64]>) {
         match values {
-            Values::Int(array) => self.add_array(array, weights, |v| Some(v as f64), as_doubles),
+            Values::Int(array) => {
+                self.add_array(array, weights, |_| false, Block::doubles, |v| v as f64)
+            }
             Values::Float64(array) => {
-                self.add_array(array, weights, |v| (!v.is_nan()).then_some(v), as_doubles);
+                self.add_array(array, weights, f64::is_nan, Block::doubles, |v| v);
+            }
+            Values::Float32(array) if self.block.is_of_doubles() => {
+                self.add_array(array, weights, f32::is_nan, Block::doubles, f64::from);
             }
             Values::Float32(array) => {
-                let singles = |block: &mut Block, value: f32| match block {
-                    Block::Singles(values) => values.push(value),
-                    Block::Doubles(values) => values.push(f64::from(value)),
-                };
-                self.add_array(array, weights, |v| (!v.is_nan()).then_some(v), singles);
+                self.add_array(array, weights, f32::is_nan, Block::singles, |v| v);
             }
             _ => {}
         }
     }
 
-    fn add_array<T: ArrowPrimitiveType, U>(
+    /// Adds the values of an array, in pieces that fill one block each.
+    fn add_array<T: ArrowPrimitiveType, U: Copy>(
         &mut self,
         array: &PrimitiveArray<T>,
         weights: Option<&[f64]>,
-        number: impl Fn(T::Native) -> Option<U>,
-        push: impl Fn(&mut Block, U),
+        is_nan: impl Fn(T::Native) -> bool,
+        block: impl Fn(&mut Block) -> &mut Vec<U>,
+        convert: impl Fn(T::Native) -> U,
     ) {
-        for (i, &value) in array.values().iter().enumerate() {
-            if array.is_null(i) {
-                continue;
-            }
-            let Some(value) = number(value) else {
-                self.n_nan += 1;
-                continue;
-            };
-            push(&mut self.block, value);
-            if let Some(weights) = weights {
-                self.weights.push(weights[i]);
+        let values = array.values();
+        let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
+        let mut at = 0;
+        while at < values.len() {
+            let piece = at..values.len().min(at + BLOCK - self.block.len());
+            at = piece.end;
+            let found = &values[piece.clone()];
+            // No kernel looks for NaN again.
+            let all_count = nulls.is_none() && !found.iter().fold(false, |any, v| any | is_nan(*v));
+            if all_count {
+                block(&mut self.block).extend(found.iter().map(|v| convert(*v)));
+                if let Some(weights) = weights {
+                    self.weights.extend_from_slice(&weights[piece]);
+                }
+            } else {
+                let block = block(&mut self.block);
+                for (i, &value) in piece.zip(found) {
+                    if nulls.is_some_and(|nulls| nulls.is_null(i)) {
+                        continue;
+                    }
+                    if is_nan(value) {
+                        self.n_nan += 1;
+                        continue;
+                    }
+                    block.push(convert(value));
+                    self.weights.extend(weights.map(|weights| weights[i]));
+                }
             }
             if self.block.len() == BLOCK {
                 self.flush();
@@ -199,7 +229,11 @@ impl NumericAcc {
         let values = &runs.values[first..last];
         if let (Some(&min), Some(&max)) = (values.first(), values.last()) {
             self.finite = wider(self.finite, Some((min, max)));
-            self.moments.merge(Moments::of(values, &runs.counts[first..last]));
+            let all_distinct = runs.values.len() == self.block.len();
+            self.moments.merge(match all_distinct {
+                true => Moments::of_singles(values),
+                false => Moments::of(values, &runs.counts[first..last]),
+            });
         }
         self.quantiles.add_runs(&runs);
         if let Some(weighted) = &mut self.weighted {
@@ -208,10 +242,6 @@ impl NumericAcc {
         self.block.clear();
         self.weights.clear();
     }
-}
-
-fn as_doubles(block: &mut Block, value: f64) {
-    block.doubles().push(value);
 }
 
 impl Weighted {
