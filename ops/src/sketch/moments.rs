@@ -97,10 +97,11 @@ fn sums<W: Copy + Into<f64>>(
     let mut value_blocks = values.chunks_exact(LANES);
     let mut weight_blocks = weights.chunks_exact(LANES);
     for (values, weights) in value_blocks.by_ref().zip(weight_blocks.by_ref()) {
-        for lane in 0..LANES {
-            let (weight, terms) = (weights[lane].into(), f(values[lane]));
-            first[lane] += weight * terms.0;
-            second[lane] += weight * terms.1;
+        let lanes = first.iter_mut().zip(&mut second);
+        for ((first, second), (value, weight)) in lanes.zip(values.iter().zip(weights)) {
+            let (weight, terms) = ((*weight).into(), f(*value));
+            *first += weight * terms.0;
+            *second += weight * terms.1;
         }
     }
     for (value, weight) in value_blocks.remainder().iter().zip(weight_blocks.remainder()) {

@@ -23,15 +23,26 @@ impl Runs {
         if let Some(runs) = Self::of_few(values.iter().map(|v| key64(*v)), value64) {
             return runs;
         }
-        let (least, _) = range(values);
-        // Keys count from the least one, so that their upper bits are used.
-        let base = key64(if least == 0.0 { -0.0 } else { least });
-        SCRATCH.with_borrow_mut(|Scratch { keys, spare, counts, .. }| {
-            keys.clear();
-            keys.extend(values.iter().map(|v| key64(*v) - base));
-            sort64(keys, spare, counts);
-            Self::of_sorted(keys, |key| value64(key + base))
-        })
+        let (least, greatest) = range(values);
+        SCRATCH.with_borrow_mut(
+            |Scratch { doubles, spare_doubles, keys, spare, counts, .. }| {
+                doubles.clear();
+                doubles.extend_from_slice(values);
+                if sort_evenly(doubles, spare_doubles, counts, least, greatest) {
+                    let mut runs = Self::of_sorted(doubles, |value| value);
+                    runs.make_zero_positive(values);
+                    return runs;
+                }
+                // Keys count from the least one, so that their upper bits are used.
+                let base = key64(if least == 0.0 { -0.0 } else { least });
+                keys.clear();
+                keys.extend(values.iter().map(|v| key64(*v) - base));
+                sort64(keys, spare, counts);
+                let mut runs = Self::of_sorted(keys, |key| value64(key + base));
+                runs.join_zeros();
+                runs
+            },
+        )
     }
 
     /// Of single floats; NaN may not be among them.
@@ -45,9 +56,13 @@ impl Runs {
             singles.clear();
             singles.extend(values.iter().map(|v| key32(*v)));
             let base = singles.iter().copied().min().unwrap_or(0);
-            singles.iter_mut().for_each(|key| *key -= base);
+            for key in singles.iter_mut() {
+                *key -= base;
+            }
             sort32(singles, spare_singles, counts);
-            Self::of_sorted(singles, |key| value32(key + base).into())
+            let mut runs = Self::of_sorted(singles, |key| value32(key + base).into());
+            runs.join_zeros();
+            runs
         })
     }
 
@@ -60,7 +75,6 @@ impl Runs {
             return None;
         }
         let (least, greatest) = range(values);
-        const EXACT: f64 = 9_007_199_254_740_992.0;
         let width = greatest - least;
         if !(width < (2 * values.len()).min(TABLE) as f64 && least.abs() < EXACT) {
             return None;
@@ -129,9 +143,18 @@ impl Runs {
         for i in (1..n_runs).rev() {
             counts[i] -= counts[i - 1];
         }
-        let mut runs = Runs { values, counts };
-        runs.join_zeros();
-        runs
+        Runs { values, counts }
+    }
+
+    /// Gives a zero its sign: positive if any zero among the values is.
+    fn make_zero_positive(&mut self, values: &[f64]) {
+        let at = self.below(0.0);
+        let zero = self.values.get_mut(at).filter(|zero| zero.to_bits() == 1 << 63);
+        if let Some(zero) = zero
+            && values.iter().any(|value| value.to_bits() == 0)
+        {
+            *zero = 0.0;
+        }
     }
 
     /// Makes one run of negative and positive zeros.
@@ -156,6 +179,8 @@ impl Runs {
     }
 }
 
+/// Integers of up to this size are exact.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 /// Longest range of integers that is counted in a table.
 const TABLE: usize = 16_384;
 /// Most distinct keys that are counted in a hash table.
@@ -176,9 +201,8 @@ fn range(values: &[f64]) -> (f64, f64) {
         (least[0], greatest[0]) = (lower(v, least[0]), upper(v, greatest[0]));
     }
     for block in blocks {
-        for lane in 0..8 {
-            least[lane] = lower(block[lane], least[lane]);
-            greatest[lane] = upper(block[lane], greatest[lane]);
+        for ((least, greatest), &v) in least.iter_mut().zip(&mut greatest).zip(block) {
+            (*least, *greatest) = (lower(v, *least), upper(v, *greatest));
         }
     }
     (least.into_iter().fold(first, lower), greatest.into_iter().fold(first, upper))
@@ -187,6 +211,8 @@ fn range(values: &[f64]) -> (f64, f64) {
 /// Memory that blocks are sorted in: fresh pages for every block would cost more than the sorting.
 #[derive(Default)]
 struct Scratch {
+    doubles: Vec<f64>,
+    spare_doubles: Vec<f64>,
     keys: Vec<u64>,
     spare: Vec<u64>,
     singles: Vec<u32>,
@@ -202,6 +228,31 @@ const PASSES: u32 = 2;
 const DIGIT: u32 = 11;
 const DIGITS: usize = 1 << DIGIT;
 
+/// Sorts by place between the least and the greatest value, in 2^22 steps, then mends; false where
+/// that does not tell the values apart: the range is not finite, or they crowd in a small part of it.
+fn sort_evenly(
+    values: &mut Vec<f64>,
+    spare: &mut Vec<f64>,
+    counts: &mut Vec<[u32; DIGITS]>,
+    least: f64,
+    greatest: f64,
+) -> bool {
+    const STEPS: f64 = ((1 << (PASSES * DIGIT)) - 2) as f64;
+    /// Added to a small positive float, puts its integer part into the lowest bits.
+    const TO_BITS: f64 = 4_503_599_627_370_496.0;
+    let scale = STEPS / (greatest - least);
+    if values.len() < 256 || !(scale.is_finite() && scale > 0.0) {
+        return false;
+    }
+    let step = |value: f64| ((value - least) * scale + TO_BITS).to_bits() as usize;
+    let is_crowded = |high: &[u32; DIGITS], n: usize| high.iter().any(|c| *c as usize > n / 4);
+    if !radix(values, spare, counts, |value, i| step(value) >> (DIGIT * i), is_crowded) {
+        return false;
+    }
+    mend(values, |a, b| a > b, |values| values.sort_unstable_by(f64::total_cmp));
+    true
+}
+
 /// Sorts by the upper 22 bits that differ, then mends what those left in disorder.
 fn sort64(keys: &mut Vec<u64>, spare: &mut Vec<u64>, counts: &mut Vec<[u32; DIGITS]>) {
     let bits = 64 - keys.iter().copied().max().unwrap_or(0).leading_zeros();
@@ -210,9 +261,9 @@ fn sort64(keys: &mut Vec<u64>, spare: &mut Vec<u64>, counts: &mut Vec<[u32; DIGI
         keys.sort_unstable();
         return;
     }
-    radix(keys, spare, counts, |key, i| (key >> (skip + DIGIT * i)) as usize);
+    radix(keys, spare, counts, |key, i| (key >> (skip + DIGIT * i)) as usize, |_, _| false);
     if skip > 0 {
-        mend(keys);
+        mend(keys, |a, b| a > b, <[_]>::sort_unstable);
     }
 }
 
@@ -223,9 +274,9 @@ fn sort32(keys: &mut Vec<u32>, spare: &mut Vec<u32>, counts: &mut Vec<[u32; DIGI
         keys.sort_unstable();
         return;
     }
-    radix(keys, spare, counts, |key, i| (key >> (skip + DIGIT * i)) as usize);
+    radix(keys, spare, counts, |key, i| (key >> (skip + DIGIT * i)) as usize, |_, _| false);
     if skip > 0 {
-        mend(keys);
+        mend(keys, |a, b| a > b, <[_]>::sort_unstable);
     }
 }
 
@@ -235,13 +286,17 @@ fn radix<K: Copy + Default>(
     spare: &mut Vec<K>,
     counts: &mut Vec<[u32; DIGITS]>,
     digit: impl Fn(K, u32) -> usize,
-) {
+    give_up: impl Fn(&[u32; DIGITS], usize) -> bool,
+) -> bool {
     counts.clear();
     counts.resize(PASSES as usize, [0; DIGITS]);
-    let [low, high] = &mut counts[..] else { return };
+    let [low, high] = &mut counts[..] else { return false };
     for &key in keys.iter() {
         low[digit(key, 0) % DIGITS] += 1;
         high[digit(key, 1) % DIGITS] += 1;
+    }
+    if give_up(high, keys.len()) {
+        return false;
     }
     spare.resize(keys.len(), K::default());
     for (i, places) in (0..PASSES).zip(counts) {
@@ -260,15 +315,16 @@ fn radix<K: Copy + Default>(
         }
         std::mem::swap(keys, spare);
     }
+    true
 }
 
 /// Sorts what is sorted but for a few neighbours.
-fn mend<K: Copy + Ord>(keys: &mut [K]) {
+fn mend<K: Copy>(keys: &mut [K], above: impl Fn(&K, &K) -> bool, sort: impl Fn(&mut [K])) {
     let mut moves = keys.len();
     for i in 1..keys.len() {
         let key = keys[i];
         let mut at = i;
-        while at > 0 && keys[at - 1] > key {
+        while at > 0 && above(&keys[at - 1], &key) {
             keys[at] = keys[at - 1];
             at -= 1;
             moves = moves.saturating_sub(1);
@@ -276,7 +332,7 @@ fn mend<K: Copy + Ord>(keys: &mut [K]) {
         keys[at] = key;
         if moves == 0 {
             // Most keys have the same upper bits: one lies far off.
-            keys.sort_unstable();
+            sort(keys);
             return;
         }
     }

@@ -218,7 +218,9 @@ impl LevelAcc {
         if level.nulls.is_none() && level.constant_length() == Some(1) {
             // The usual case: one value everywhere, so both sums get the same.
             let mut sum = ExactSum::default();
-            weights.iter().for_each(|weight| sum.add(*weight));
+            for weight in weights {
+                sum.add(*weight);
+            }
             self.weighted_present.merge(&sum);
             self.weighted_values.merge(&sum);
             return;
@@ -329,5 +331,198 @@ impl Lengths {
             all.merge(*long);
         }
         all.quantiles_and_cumulative_weights(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::builder::{Int64Builder, ListBuilder};
+    use arrow_array::{ArrayRef, Int64Array, NullArray, RecordBatch};
+
+    use super::super::column::columns;
+    use super::*;
+
+    fn column(examples: &ArrayRef, weights: Option<&[f64]>) -> Column {
+        let records = RecordBatch::try_from_iter([("x", examples.clone())]).unwrap();
+        let weights = weights.map(Arc::from);
+        columns(&records, 0, |_| weights.clone(), |_| true).unwrap().remove(0)
+    }
+
+    type Messages = (CommonStatistics, Vec<CustomStatistic>);
+
+    /// The messages, the same whether examples come in one batch, in many, or in shards.
+    fn of(examples: &ArrayRef, weights: Option<&[f64]>) -> Messages {
+        let options = StatsOptions::default();
+        let n = examples.len();
+        let path = FeaturePath::column("x");
+        let weight = weights.map_or(0.0, |weights| weights.iter().sum());
+        let messages = |acc: CommonAcc| acc.messages((n as u64, weight), &options);
+        let cut = |from: usize, to: usize| {
+            column(&examples.slice(from, to - from), weights.map(|weights| &weights[from..to]))
+        };
+        let mut whole = CommonAcc::default();
+        whole.add(&cut(0, n), &options).unwrap();
+        let bytes = postcard::to_stdvec(&whole).unwrap();
+        for size in [1, 2, 3, 100] {
+            let (mut acc, mut merged) = (CommonAcc::default(), CommonAcc::default());
+            for from in (0..n).step_by(size) {
+                let batch = cut(from, n.min(from + size));
+                acc.add(&batch, &options).unwrap();
+                let mut shard = CommonAcc::default();
+                shard.add(&batch, &options).unwrap();
+                shard.compact();
+                let stored = postcard::to_stdvec(&shard).unwrap();
+                merged.merge(&path, postcard::from_bytes(&stored).unwrap()).unwrap();
+            }
+            merged.merge(&path, CommonAcc::default()).unwrap();
+            if n > 0 {
+                assert_eq!(postcard::to_stdvec(&acc).unwrap(), bytes, "batches of {size} show");
+            }
+            assert_eq!(messages(merged), messages(postcard::from_bytes(&bytes).unwrap()));
+        }
+        messages(whole)
+    }
+
+    fn lists(lists: &[Option<&[i64]>]) -> ArrayRef {
+        let mut builder = ListBuilder::new(Int64Builder::new());
+        for list in lists {
+            match list {
+                Some(values) => builder.append_value(values.iter().map(|v| Some(*v))),
+                None => builder.append_null(),
+            }
+        }
+        Arc::new(builder.finish())
+    }
+
+    /// [[[1, 2], [], null], null, [], [[3]]]
+    fn nested() -> ArrayRef {
+        let mut builder = ListBuilder::new(ListBuilder::new(Int64Builder::new()));
+        builder.values().append_value([Some(1), Some(2)]);
+        builder.values().append_value([]);
+        builder.values().append_null();
+        builder.append(true);
+        builder.append(false);
+        builder.append(true);
+        builder.values().append_value([Some(3)]);
+        builder.append(true);
+        Arc::new(builder.finish())
+    }
+
+    #[test]
+    fn flat_columns() {
+        let examples: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, Some(2), Some(2)]));
+        let (found, custom_stats) = of(&examples, None);
+        assert_eq!((found.num_non_missing, found.num_missing), (3, 1));
+        assert_eq!((found.min_num_values, found.max_num_values), (1, 1));
+        assert_eq!((found.tot_num_values, found.avg_num_values), (3, 1.0));
+        assert_eq!(found.num_values_histogram.unwrap().buckets.len(), 10);
+        assert!(custom_stats.is_empty() && found.presence_and_valency_stats.is_empty());
+        assert!(found.weighted_common_stats.is_none());
+    }
+
+    #[test]
+    fn nothing_is_present() {
+        let (found, _) = of(&(Arc::new(NullArray::new(3)) as ArrayRef), None);
+        assert_eq!(found, CommonStatistics { num_missing: 3, ..Default::default() });
+        let (found, _) = of(&lists(&[None, None]), None);
+        assert_eq!(found, CommonStatistics { num_missing: 2, ..Default::default() });
+    }
+
+    #[test]
+    fn lists_of_any_length() {
+        let long = vec![0; 1000];
+        let examples = lists(&[Some(&[1, 2, 3]), Some(&[]), None, Some(&long), Some(&long[..300])]);
+        let (found, _) = of(&examples, None);
+        assert_eq!((found.num_non_missing, found.num_missing), (4, 1));
+        assert_eq!((found.min_num_values, found.max_num_values), (0, 1000));
+        assert_eq!((found.tot_num_values, found.avg_num_values), (1303, 325.75));
+        let histogram = found.num_values_histogram.unwrap();
+        let n_lists: f64 = histogram.buckets.iter().map(|b| b.sample_count).sum();
+        assert!((n_lists - 4.0).abs() < 1e-12);
+        assert_eq!(histogram.buckets[9].high_value, 1000.0);
+    }
+
+    #[test]
+    fn inner_levels_have_statistics_of_their_own() {
+        let (found, custom_stats) = of(&nested(), Some(&[1.0, 2.0, 0.5, 0.25]));
+        assert_eq!((found.num_non_missing, found.num_missing), (3, 1));
+        // By innermost values of each example.
+        assert_eq!((found.min_num_values, found.max_num_values), (0, 2));
+        assert_eq!((found.tot_num_values, found.avg_num_values), (3, 1.0));
+        let levels = &found.presence_and_valency_stats;
+        let level =
+            |num_non_missing, num_missing, min_num_values, max_num_values, tot_num_values| {
+                PresenceAndValencyStatistics {
+                    num_non_missing,
+                    num_missing,
+                    min_num_values,
+                    max_num_values,
+                    tot_num_values,
+                }
+            };
+        assert_eq!(levels[..], [level(3, 1, 0, 3, 4), level(3, 1, 0, 2, 3)]);
+        let weighted = |num_non_missing, num_missing, tot_num_values| WeightedCommonStatistics {
+            num_non_missing,
+            num_missing,
+            tot_num_values,
+            avg_num_values: tot_num_values / num_non_missing,
+        };
+        let levels = &found.weighted_presence_and_valency_stats;
+        assert_eq!(levels[..], [weighted(1.75, 2.0, 3.25), weighted(2.25, 1.0, 2.25)]);
+        let all = found.weighted_common_stats.unwrap();
+        assert_eq!((all.num_non_missing, all.tot_num_values), (1.75, 2.25));
+        let names: Vec<&str> = custom_stats.iter().map(|stat| stat.name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["level_2_value_list_length_quantiles", "level_2_value_list_length_standard"]
+        );
+    }
+
+    #[test]
+    fn a_column_without_a_type_may_come_first_or_last() {
+        let options = StatsOptions::default();
+        let path = FeaturePath::column("x");
+        let untyped = column(&(Arc::new(NullArray::new(2)) as ArrayRef), None);
+        let typed = column(&nested(), None);
+        let add = |columns: [&Column; 2]| {
+            let mut acc = CommonAcc::default();
+            columns.map(|column| acc.add(column, &options).unwrap());
+            acc
+        };
+        let merge = |columns: [&Column; 2]| {
+            let mut acc = CommonAcc::default();
+            for column in columns {
+                let mut shard = CommonAcc::default();
+                shard.add(column, &options).unwrap();
+                acc.merge(&path, shard).unwrap();
+            }
+            acc
+        };
+        let ways = [
+            add([&untyped, &typed]),
+            add([&typed, &untyped]),
+            merge([&untyped, &typed]),
+            merge([&typed, &untyped]),
+        ];
+        let messages = ways.map(|acc| acc.messages((6, 0.0), &options));
+        assert_eq!(messages[0].0.num_missing, 3);
+        assert!(messages.iter().all(|message| message == &messages[0]));
+    }
+
+    #[test]
+    fn two_nest_levels_are_an_error() {
+        let options = StatsOptions::default();
+        let (flat, deep) = (column(&lists(&[Some(&[1])]), None), column(&nested(), None));
+        for [first, second] in [[&flat, &deep], [&deep, &flat]] {
+            let mut acc = CommonAcc::default();
+            acc.add(first, &options).unwrap();
+            let error = acc.add(second, &options).unwrap_err();
+            assert_eq!(error.message(), "feature `x` has two nest levels in the data");
+            let mut shard = CommonAcc::default();
+            shard.add(second, &options).unwrap();
+            assert!(acc.merge(&FeaturePath::column("x"), shard).is_err());
+        }
     }
 }

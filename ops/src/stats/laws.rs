@@ -13,6 +13,7 @@ use super::{
     Column, DatasetGenerator, FeatureContext, FeaturePath, FeatureStats, Generator, Slice,
     StatsOptions, Variant,
 };
+use crate::tfmd::feature_name_statistics::Stats;
 use crate::tfmd::{DatasetFeatureStatistics, FeatureNameStatistics};
 
 /// What a generator adds to the message of a feature with these examples.
@@ -24,9 +25,24 @@ pub(crate) fn feature(
     examples: ArrayRef,
     agree: impl Fn(&FeatureNameStatistics, &FeatureNameStatistics) -> bool,
 ) -> FeatureNameStatistics {
+    weighted_feature(generator, options, examples, None, agree)
+}
+
+/// The same where every example has a weight.
+pub(crate) fn weighted_feature(
+    generator: &Generator,
+    options: &StatsOptions,
+    examples: ArrayRef,
+    weights: Option<&[f64]>,
+    agree: impl Fn(&FeatureNameStatistics, &FeatureNameStatistics) -> bool,
+) -> FeatureNameStatistics {
     let path = FeaturePath::column("x");
     let records = RecordBatch::try_from_iter([("x", examples)]).unwrap();
-    let whole = columns(&records, 0, |_| None, |_| true).unwrap().remove(0);
+    let cut = |from: usize, len: usize| -> Column {
+        let weights = |_: &FeaturePath| Some(weights?[from..from + len].into());
+        columns(&records.slice(from, len), from as u64, weights, |_| true).unwrap().remove(0)
+    };
+    let whole = cut(0, records.num_rows());
     let Some(kind) = whole.kind() else { return FeatureNameStatistics::default() };
     let schema = options.schema_feature(&path);
     let context = FeatureContext {
@@ -34,17 +50,15 @@ pub(crate) fn feature(
         kind,
         logical: whole.logical.as_ref(),
         variant: Variant::of(kind, schema),
-        weighted: false,
+        weighted: weights.is_some(),
         schema,
         options,
     };
     let Some(f) = (generator.new)(&context) else { return FeatureNameStatistics::default() };
     let f: FeatureStats = f;
-    let cut = |from: usize, len: usize| -> Column {
-        columns(&records.slice(from, len), from as u64, |_| None, |_| true).unwrap().remove(0)
-    };
     let message = |patch: super::Patch| {
-        let mut message = FeatureNameStatistics::default();
+        let stats = (context.variant == Variant::Numeric).then(|| Stats::NumStats(<_>::default()));
+        let mut message = FeatureNameStatistics { stats, ..Default::default() };
         patch(&mut message);
         message
     };

@@ -230,9 +230,10 @@ impl NumericAcc {
         if let (Some(&min), Some(&max)) = (values.first(), values.last()) {
             self.finite = wider(self.finite, Some((min, max)));
             let all_distinct = runs.values.len() == self.block.len();
-            self.moments.merge(match all_distinct {
-                true => Moments::of_singles(values),
-                false => Moments::of(values, &runs.counts[first..last]),
+            self.moments.merge(if all_distinct {
+                Moments::of_singles(values)
+            } else {
+                Moments::of(values, &runs.counts[first..last])
             });
         }
         self.quantiles.add_runs(&runs);
@@ -389,5 +390,207 @@ impl CombineFn for Numeric {
             stats.histograms = histograms;
             stats.weighted_numeric_stats = weighted;
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::builder::{Int64Builder, ListBuilder};
+    use arrow_array::{ArrayRef, Float32Array, Float64Array, Int64Array};
+
+    use super::super::{StatsOptions, laws};
+    use super::*;
+    use crate::tfmd::feature_name_statistics::Stats;
+    use crate::tfmd::{FeatureNameStatistics, NumericStatistics};
+
+    const NAN: f64 = f64::NAN;
+    const INF: f64 = f64::INFINITY;
+
+    fn stats_of(message: &FeatureNameStatistics) -> &NumericStatistics {
+        match &message.stats {
+            Some(Stats::NumStats(stats)) => stats,
+            other => panic!("{other:?} are no numeric statistics"),
+        }
+    }
+
+    /// Equal, but for the last digits of means and deviations.
+    fn agree(a: &FeatureNameStatistics, b: &FeatureNameStatistics) -> bool {
+        let close = |a: f64, b: f64| {
+            a.to_bits() == b.to_bits() || (a - b).abs() <= 1e-12 * a.abs().max(b.abs())
+        };
+        let plain = |message: &FeatureNameStatistics| {
+            let mut stats = stats_of(message).clone();
+            (stats.mean, stats.std_dev) = (0.0, 0.0);
+            if let Some(weighted) = &mut stats.weighted_numeric_stats {
+                (weighted.mean, weighted.std_dev) = (0.0, 0.0);
+            }
+            stats
+        };
+        let moments = |message: &FeatureNameStatistics| {
+            let stats = stats_of(message);
+            let weighted = stats.weighted_numeric_stats.clone().unwrap_or_default();
+            [stats.mean, stats.std_dev, weighted.mean, weighted.std_dev]
+        };
+        plain(a) == plain(b) && moments(a).into_iter().zip(moments(b)).all(|(a, b)| close(a, b))
+    }
+
+    fn of(examples: ArrayRef) -> NumericStatistics {
+        let message = laws::feature(&GENERATOR, &StatsOptions::default(), examples, agree);
+        stats_of(&message).clone()
+    }
+
+    fn of_f64(values: &[f64]) -> NumericStatistics {
+        of(Arc::new(Float64Array::from(values.to_vec())))
+    }
+
+    fn counts(histogram: &Histogram) -> Vec<f64> {
+        histogram.buckets.iter().map(|bucket| bucket.sample_count).collect()
+    }
+
+    #[test]
+    fn ordinary_numbers() {
+        let found = of(Arc::new(Int64Array::from((0..400).collect::<Vec<_>>())));
+        // TFDV's answers for `int_plain`.
+        assert_eq!((found.mean, found.std_dev), (199.5, 115.469_692_993_443_09));
+        assert_eq!((found.min, found.median, found.max), (0.0, 200.0, 399.0));
+        assert_eq!(found.num_zeros, 1);
+        assert_eq!(found.histograms[1].buckets[0].high_value, 40.0);
+        assert_eq!(counts(&found.histograms[1])[..3], [41.0, 40.0, 40.0]);
+        assert!(found.weighted_numeric_stats.is_none());
+    }
+
+    #[test]
+    fn nulls_are_passed_over() {
+        let flat = Int64Array::from(vec![Some(3), None, Some(5), None]);
+        let found = of(Arc::new(flat));
+        assert_eq!((found.mean, found.min, found.max), (4.0, 3.0, 5.0));
+        let mut lists = ListBuilder::new(Int64Builder::new());
+        lists.append_value([Some(3), None, Some(5)]);
+        lists.append_null();
+        lists.append_value([]);
+        let nested = of(Arc::new(lists.finish()));
+        assert_eq!(nested, found);
+    }
+
+    #[test]
+    fn no_numbers() {
+        assert_eq!(of_f64(&[]), NumericStatistics::default());
+        let found = of_f64(&[NAN, NAN]);
+        let num_nan = found.histograms.iter().map(|h| (h.num_nan, h.r#type)).collect::<Vec<_>>();
+        assert_eq!(num_nan, [(2, 0), (2, 1)]);
+        assert!(found.histograms.iter().all(|h| h.buckets.is_empty()));
+        assert_eq!(NumericStatistics { histograms: vec![], ..found }, NumericStatistics::default());
+    }
+
+    #[test]
+    fn infinities_do_not_depend_on_order() {
+        let check = |values: &[f64], mean: f64| {
+            for at in 0..=values.len() {
+                let (first, last) = values.split_at(at);
+                for shards in [[first, last], [last, first]] {
+                    let found = merged(shards);
+                    assert_eq!(found.mean.to_bits(), mean.to_bits(), "{shards:?}");
+                    assert_eq!(found.std_dev, 0.0);
+                }
+            }
+        };
+        check(&[1.0, INF], INF);
+        check(&[-INF, 1.0, -INF], -INF);
+        check(&[INF, 1.0, -INF], NAN);
+        check(&[-INF, INF], NAN);
+        let found = merged([&[1.0, INF, 3.0], &[-INF, NAN]]);
+        assert_eq!((found.min, found.max), (-INF, INF));
+        let buckets = &found.histograms[0].buckets;
+        assert_eq!((buckets[0].high_value, buckets[11].low_value), (-INF, INF));
+        assert_eq!((buckets[1].low_value, buckets[10].high_value), (1.0, 3.0));
+        assert_eq!(found.histograms[0].num_nan, 1);
+    }
+
+    /// The statistics of two shards: a mean that is NaN equals nothing, so the laws cannot be asked.
+    fn merged(shards: [&[f64]; 2]) -> NumericStatistics {
+        let mut total = NUMERIC.create_accumulator();
+        for shard in shards {
+            let mut acc = NUMERIC.create_accumulator();
+            acc.add(&Values::Float64(Float64Array::from(shard.to_vec())), Some(&[1.0; 9]));
+            NUMERIC.merge_accumulators(&mut total, acc).unwrap();
+        }
+        let stats = Some(Stats::NumStats(NumericStatistics::default()));
+        let mut message = FeatureNameStatistics { stats, ..Default::default() };
+        NUMERIC.extract_output(total).unwrap()(&mut message);
+        stats_of(&message).clone()
+    }
+
+    const NUMERIC: Numeric =
+        Numeric { weighted: true, epsilon: 0.01, n_buckets: 10, n_quantiles: 10 };
+
+    #[test]
+    fn zeros_have_signs() {
+        let found = of_f64(&[-0.0, 0.0, -1.0]);
+        assert_eq!((found.num_zeros, found.max.to_bits()), (2, 0));
+        let found = of_f64(&[-0.0, -1.0]);
+        assert_eq!((found.num_zeros, found.max.to_bits()), (1, (-0.0_f64).to_bits()));
+    }
+
+    #[test]
+    fn large_integers_are_read_once() {
+        let found = of(Arc::new(Int64Array::from(vec![i64::MIN, 0, i64::MAX, 1 << 53])));
+        assert_eq!((found.min, found.max), (i64::MIN as f64, i64::MAX as f64));
+        assert_eq!(found.num_zeros, 1);
+    }
+
+    #[test]
+    fn singles_are_as_precise_as_doubles() {
+        let values: Vec<f32> = (0..300).map(|i| 0.1 * (i * i % 97) as f32).collect();
+        let singles = of(Arc::new(Float32Array::from(values.clone())));
+        let doubles = of_f64(&values.into_iter().map(f64::from).collect::<Vec<_>>());
+        assert_eq!(singles, doubles);
+    }
+
+    #[test]
+    fn weights() {
+        let examples: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0, INF, NAN, 4.0]));
+        let of = |weights: &[f64]| {
+            let options = StatsOptions::default();
+            let weights = Some(weights);
+            let message =
+                laws::weighted_feature(&GENERATOR, &options, examples.clone(), weights, agree);
+            stats_of(&message).weighted_numeric_stats.clone().expect("weighted statistics")
+        };
+        let found = of(&[0.5, 1.0, 2.0, 7.0, 0.25]);
+        assert_eq!((found.mean, found.std_dev, found.median), (INF, 0.0, INF));
+        assert_eq!(counts(&found.histograms[0])[10], 2.0);
+        let weight: f64 = counts(&found.histograms[1]).iter().sum();
+        assert!((weight - 3.75).abs() < 1e-12);
+        // Weights that do not count leave no distribution.
+        let found = of(&[0.0, 0.0, 0.0, 1.0, -1.0]);
+        assert_eq!((found.median, counts(&found.histograms[1]).len()), (0.0, 0));
+    }
+
+    /// Blocks are counted in values, so that where batches are cut cannot show.
+    #[test]
+    fn many_values_in_batches_of_any_size() {
+        let values: Vec<Option<f64>> = (0..40_000_u64)
+            .map(|i| match i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40 {
+                x if x % 11 == 0 => None,
+                x if x % 13 == 0 => Some(NAN),
+                x => Some(x as f64 * 1e-3),
+            })
+            .collect();
+        let array = Float64Array::from(values);
+        let added = |size: usize| {
+            let mut acc = NUMERIC.create_accumulator();
+            for from in (0..array.len()).step_by(size) {
+                let n = size.min(array.len() - from);
+                let weights: Vec<f64> = (from..from + n).map(|i| (i % 7) as f64 * 0.1).collect();
+                acc.add(&Values::Float64(array.slice(from, n)), Some(&weights));
+            }
+            postcard::to_stdvec(&acc).expect("plain data")
+        };
+        let whole = added(array.len());
+        for size in [1, 999, 1000, BLOCK - 1, BLOCK, BLOCK + 1] {
+            assert!(added(size) == whole, "{size}");
+        }
     }
 }
