@@ -230,6 +230,8 @@ mod tests {
     /// (x, y, count, covariance, correlation); `None` where the message has no numbers.
     type Row = (String, String, u64, Option<(f32, f32)>);
 
+    type Expected<'a> = (&'a str, &'a str, u64, Option<(f32, f32)>);
+
     fn rows(dataset: &DatasetFeatureStatistics) -> Vec<Row> {
         let name = |path: &Option<crate::tfmd::Path>| path.as_ref().unwrap().step.join(".");
         let numbers = |stats: &Option<CrossStats>| match stats {
@@ -257,11 +259,7 @@ mod tests {
             })
     }
 
-    fn check(
-        columns: Vec<(&str, ArrayRef)>,
-        pairs: &[(&str, &str)],
-        expected: &[(&str, &str, u64, Option<(f32, f32)>)],
-    ) {
+    fn check(columns: Vec<(&str, ArrayRef)>, pairs: &[(&str, &str)], expected: &[Expected<'_>]) {
         let owned = pairs.iter().map(|(x, y)| ((*x).to_owned(), (*y).to_owned()));
         let options = StatsOptions { cross_features: Some(owned.collect()), ..Default::default() };
         let records = RecordBatch::try_from_iter(columns).unwrap();

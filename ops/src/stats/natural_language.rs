@@ -42,9 +42,8 @@ pub(super) const GENERATOR: Generator = Generator {
     name: "natural_language",
     doc: "coverage by a vocabulary, lengths, positions and frequencies of tokens",
     new: |feature| {
-        let domain = match &feature.schema?.domain_info {
-            Some(DomainInfo::NaturalLanguageDomain(domain)) => domain,
-            _ => return None,
+        let Some(DomainInfo::NaturalLanguageDomain(domain)) = &feature.schema?.domain_info else {
+            return None;
         };
         let is_text = match feature.kind {
             Kind::Int => false,
@@ -260,7 +259,9 @@ impl CombineFn for NaturalLanguage {
                 *n = 0;
             }
             if acc.weighted {
-                row.iter().for_each(|&id| acc.weights[id as usize] += weight);
+                for &id in row {
+                    acc.weights[id as usize] += weight;
+                }
             }
             let length = (row.len() as u64).saturating_sub(excluded);
             acc.sequence_lengths.entry(length).or_default().add(1, weight);

@@ -31,10 +31,9 @@ pub(super) type Bag = Vec<(u32, f64)>;
 
 impl Encoding {
     pub(super) fn encode(&self, rows: &[Option<&Values>]) -> Side {
-        let several = |values: &&Values| values.len() > 1;
         let is_multivalent = self
             .is_multivalent
-            .unwrap_or_else(|| rows.iter().flatten().any(|values| several(values)));
+            .unwrap_or_else(|| rows.iter().flatten().any(|values| values.len() > 1));
         let bags = match (is_multivalent, self.is_categorical) {
             (false, true) => return categories(rows),
             (false, false) => {
@@ -58,7 +57,7 @@ impl Encoding {
         });
         let length = counts.len().min(self.max_length);
         let mut by_count: Vec<(u64, u64)> = counts.into_iter().collect();
-        by_count.sort_by(|a, b| b.1.cmp(&a.1));
+        by_count.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
         let own = by_count.iter().take(self.max_length - 1).enumerate();
         let own: BTreeMap<u64, usize> = own.map(|(at, &(label, _))| (label, at)).collect();
         let place = |label| own.get(&label).copied().unwrap_or(length - 1);

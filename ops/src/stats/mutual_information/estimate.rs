@@ -77,7 +77,9 @@ fn scaled(values: &[f64], random: &mut Random) -> Vec<f64> {
     out.iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = missing);
     let size = out.iter().map(|value| value.abs()).sum::<f64>() / out.len() as f64;
     let noise = NOISE * size.max(1.0);
-    out.iter_mut().for_each(|value| *value += noise * random.normal());
+    for value in &mut out {
+        *value += noise * random.normal();
+    }
     out
 }
 
@@ -231,7 +233,7 @@ impl Random {
 
     /// A number below `n`, each about equally likely.
     fn below(&mut self, n: u64) -> u64 {
-        (u128::from(self.next()) * u128::from(n) >> 64) as u64
+        ((u128::from(self.next()) * u128::from(n)) >> 64) as u64
     }
 
     /// A number of the normal distribution (Box and Muller, doi:10.1214/aoms/1177706645).

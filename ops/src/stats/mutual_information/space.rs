@@ -39,7 +39,6 @@ impl Points {
             let (mut a, mut b) = (bags[i].as_slice(), bags[j].as_slice());
             while most <= limit {
                 let difference = match (a, b) {
-                    ([], []) => break,
                     ([x, rest_a @ ..], [y, rest_b @ ..]) if x.0 == y.0 => {
                         (a, b) = (rest_a, rest_b);
                         x.1 - y.1

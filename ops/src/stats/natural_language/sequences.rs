@@ -131,7 +131,9 @@ mod tests {
             .collect();
         let all = |rows: &[(f64, Vec<Piece>)]| {
             let mut kept = Kept::default();
-            rows.iter().for_each(|(metric, row)| kept.offer(*metric, || row.clone()));
+            for (metric, row) in rows {
+                kept.offer(*metric, || row.clone());
+            }
             kept
         };
         let expected = all(&rows);

@@ -57,7 +57,7 @@ pub(super) struct Sought {
 
 /// Every token by index.
 pub(super) struct Tokens {
-    tokens: Vec<Token>,
+    meanings: Vec<Token>,
     texts: Vec<Option<Box<str>>>,
     /// Numbers below this are lines of the vocabulary, and come first.
     n_lines: usize,
@@ -75,6 +75,10 @@ struct Rules<'a> {
     short_texts: HashSet<&'a str>,
     sought_numbers: StdMap<i64, u32>,
     sought_texts: StdMap<&'a str, u32>,
+}
+
+fn set(list: &[String]) -> HashSet<&str> {
+    list.iter().map(String::as_str).collect()
 }
 
 impl Rules<'_> {
@@ -128,26 +132,23 @@ impl Tokens {
                 sought.push(Sought { token, is_countable });
             }
         }
-        fn texts(list: &[String]) -> HashSet<&str> {
-            list.iter().map(String::as_str).collect()
-        }
         let coverage = domain.coverage.as_ref();
         let lengths = domain.sequence_length_constraints.as_ref();
         let rules = Rules {
             excluded_numbers: coverage
                 .map(|c| c.excluded_int_tokens.iter().copied().collect())
                 .unwrap_or_default(),
-            excluded_texts: coverage.map(|c| texts(&c.excluded_string_tokens)).unwrap_or_default(),
-            unknown_texts: coverage.map(|c| texts(&c.oov_string_tokens)).unwrap_or_default(),
+            excluded_texts: coverage.map(|c| set(&c.excluded_string_tokens)).unwrap_or_default(),
+            unknown_texts: coverage.map(|c| set(&c.oov_string_tokens)).unwrap_or_default(),
             short_numbers: lengths
                 .map(|l| l.excluded_int_value.iter().copied().collect())
                 .unwrap_or_default(),
-            short_texts: lengths.map(|l| texts(&l.excluded_string_value)).unwrap_or_default(),
+            short_texts: lengths.map(|l| set(&l.excluded_string_value)).unwrap_or_default(),
             sought_numbers,
             sought_texts,
         };
         let mut all = Tokens {
-            tokens: vec![
+            meanings: vec![
                 Token { counted: false, ..PLAIN },
                 PLAIN,
                 Token { known: true, covers: true, ..PLAIN },
@@ -175,7 +176,7 @@ impl Tokens {
             for text in lines.iter().map(String::as_str).chain(named) {
                 if !all.by_text.contains_key(text.as_bytes()) {
                     let token = rules.token(numbers.get(text).copied(), Some(text));
-                    all.by_text.insert(text.as_bytes().into(), all.tokens.len() as u32);
+                    all.by_text.insert(text.as_bytes().into(), all.meanings.len() as u32);
                     all.push(token, Some(text));
                 }
             }
@@ -190,7 +191,7 @@ impl Tokens {
             named.sort_unstable();
             for number in named {
                 if all.number(number) == OTHER_NUMBER {
-                    all.by_number.insert(number, all.tokens.len() as u32);
+                    all.by_number.insert(number, all.meanings.len() as u32);
                     all.push(rules.token(Some(number), None), None);
                 }
             }
@@ -200,16 +201,16 @@ impl Tokens {
     }
 
     fn push(&mut self, token: Token, text: Option<&str>) {
-        self.tokens.push(token);
+        self.meanings.push(token);
         self.texts.push(text.map(Into::into));
     }
 
     pub(super) fn len(&self) -> usize {
-        self.tokens.len()
+        self.meanings.len()
     }
 
     pub(super) fn token(&self, id: u32) -> &Token {
-        &self.tokens[id as usize]
+        &self.meanings[id as usize]
     }
 
     pub(super) fn text(&self, id: usize) -> Option<&str> {

@@ -195,7 +195,8 @@ mod tests {
     fn sizes() {
         let exif = b"\xff\xd8\xff\xe1\0\x06abcd\xff\xff\xdb\0\x03x";
         let frame = b"\xff\xc2\0\x11\x08\x01\x02\x03\x04\x03";
-        let rows: &[(&[u8], Option<(u32, u32)>)] = &[
+        type Row<'a> = (&'a [u8], Option<(u32, u32)>);
+        let rows: &[Row<'_>] = &[
             (&png_of(70_000, 3), Some((70_000, 3))),
             (&png_of(1, 2)[..23], None),
             (b"\x89PNG\r\n\x1a\n\0\0\0\x0dXXXX12345678", None),

@@ -84,9 +84,13 @@ fn is_natural_language(text: &str) -> bool {
     };
     let head = &text.as_bytes()[..text.len().min(LOOKED_AT)];
     if head.is_ascii() {
-        head.iter().for_each(|&byte| step(is_space(byte.into())));
+        for &byte in head {
+            step(is_space(byte.into()));
+        }
     } else {
-        text.chars().take(LOOKED_AT).for_each(|char| step(is_space(char)));
+        for char in text.chars().take(LOOKED_AT) {
+            step(is_space(char));
+        }
     }
     // Words of 2.5 to 8 characters on average, without a division.
     n_words >= 3 && 2 * n_chars >= 5 * n_words && n_chars <= 8 * n_words
