@@ -192,7 +192,7 @@ fn run_all(
         });
     }
     let mut results: Vec<_> = (0..processes)
-        .map(|_| receive.recv_timeout(Duration::from_secs(60)).expect("the run hangs"))
+        .map(|_| receive.recv_timeout(Duration::from_mins(1)).expect("the run hangs"))
         .collect();
     results.sort_by_key(|(process, _)| *process);
     results.into_iter().map(|(_, result)| result).collect()
