@@ -2,6 +2,7 @@
 //! reason when it fails. The processes are threads here: each has sockets and workers of its own.
 
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -255,16 +256,20 @@ fn a_panicking_kernel_is_named_by_every_process() {
 }
 
 #[test]
-fn processes_with_other_plans_do_not_run() {
-    let other = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let results = run_all(2, 1, &options(512, 64 << 20), move || {
-        let (pipeline, batches) = Pipeline::read(Numbers::new(2, None));
-        if other.swap(true, std::sync::atomic::Ordering::SeqCst) {
-            batches.combine_globally(Sum);
+fn processes_with_other_plans_or_inputs_do_not_run() {
+    for differs_in_shards in [true, false] {
+        let is_second = AtomicBool::new(false);
+        let results = run_all(2, 1, &options(512, 64 << 20), move || {
+            let is_second = is_second.swap(true, Ordering::SeqCst);
+            let shards = if is_second && differs_in_shards { 3 } else { 2 };
+            let (pipeline, batches) = Pipeline::read(Numbers::new(shards, None));
+            if is_second || differs_in_shards {
+                batches.combine_globally(Sum);
+            }
+            pipeline.plan()
+        });
+        for result in results {
+            assert_eq!(result.unwrap_err().message(), "processes 0 and 1 do not run the same plan");
         }
-        pipeline.plan()
-    });
-    for result in results {
-        assert_eq!(result.unwrap_err().message(), "processes 0 and 1 do not run the same plan");
     }
 }

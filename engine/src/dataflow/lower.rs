@@ -90,7 +90,8 @@ pub fn run(
     let mine = assign(plan, workers.processes(), workers.process());
     let queue = Arc::new((mine, AtomicUsize::new(0)));
     let threads = workers.threads;
-    let results = execute(workers, fingerprint, move |worker, failure| {
+    let agreed = with_shards(plan, fingerprint);
+    let results = execute(workers, agreed, move |worker, failure| {
         let (index, peers) = (worker.index(), worker.peers());
         let out = Rc::new(RefCell::new(None));
         let probe = ProbeHandle::new();
@@ -115,6 +116,17 @@ pub fn run(
         .flatten()
         .next()
         .ok_or_else(|| Error::new(crate::ErrorKind::Worker, "the run ended without outputs"))
+}
+
+/// What processes must agree on: the shards, too, because each process picks its own from the list.
+fn with_shards(plan: &Plan, fingerprint: u64) -> u64 {
+    let mut bytes = fingerprint.to_le_bytes().to_vec();
+    for shard in plan.source.shards() {
+        bytes.extend(shard.name().bytes());
+        bytes.push(0);
+        bytes.extend(shard.bytes.to_le_bytes());
+    }
+    xxhash_rust::xxh3::xxh3_64(&bytes)
 }
 
 /// The shards of one process: each next shard goes to the process with the fewest bytes so far.
