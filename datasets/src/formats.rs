@@ -12,6 +12,9 @@ use crate::parquet::ParquetSource;
 use crate::tfrecord::record_len;
 use crate::{ReadOptions, TfRecordOptions, TfRecordSource};
 
+/// Opens files of one format as one source.
+pub type OpenFn = fn(Vec<InputFile>, &ReadOptions) -> Result<Arc<dyn Source>>;
+
 /// One file format: a row of [`FORMATS`].
 pub struct Format {
     /// What `--format` calls it.
@@ -26,7 +29,7 @@ pub struct Format {
     /// Whether the first bytes of a file (decompressed, if it is gzip) can only be this format.
     pub sniff: fn(&[u8]) -> bool,
     /// Opens files of this format as one source.
-    pub open: fn(Vec<InputFile>, &ReadOptions) -> Result<Arc<dyn Source>>,
+    pub open: OpenFn,
 }
 
 /// Every format that can be read; the first row whose `sniff` says so wins.
@@ -120,6 +123,15 @@ pub fn detect(files: &[InputFile], format: Option<&str>) -> Result<&'static Form
     Err(Error::new(ErrorKind::Unsupported, format!("cannot tell the format of `{shown}`"))
         .with_detail("Neither its content nor its name says what it is.")
         .with_hint(format!("Pass `--format` with one of {}.", names.join(", "))))
+}
+
+/// Checks the number of a shard that is to be read.
+pub(crate) fn check_shard(shard: usize, shards: &[Shard]) -> Result<()> {
+    if shard < shards.len() {
+        return Ok(());
+    }
+    let n = shards.len();
+    Err(Error::invalid(format!("shard {shard} of a source of {n} shards was asked for")))
 }
 
 /// The format of one file by its content, else by its name; `None` when neither tells.

@@ -25,6 +25,6 @@ pub mod synthetic;
 mod tfrecord;
 
 pub use example::{ExampleDecoder, ExampleEncoder, Payload, SEQUENCE_COLUMN, write_examples};
-pub use formats::{FORMATS, Format, detect, open};
+pub use formats::{FORMATS, Format, OpenFn, detect, open};
 pub use options::ReadOptions;
 pub use tfrecord::{Frame, TfRecordOptions, TfRecordReader, TfRecordSource, TfRecordWriter};

@@ -192,6 +192,7 @@ impl Source for ParquetSource {
     }
 
     fn read(self: Arc<Self>, shard: usize, batch_rows: usize) -> Result<engine::Batches> {
+        crate::formats::check_shard(shard, &self.shards)?;
         let file = self.files[self.file_of_shard[shard]].clone();
         let groups = self.shards[shard].part.clone().unwrap_or_default();
         Ok(Box::new(Reader {

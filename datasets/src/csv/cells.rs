@@ -219,19 +219,15 @@ fn quoted_views(
     let mut present = 0;
     for (i, (mut start, mut end)) in cells.enumerate() {
         if end > start && text[start] == b'"' {
-            match plain_inside(&text[start..end]) {
-                Some(len) => {
-                    start += 1;
-                    end = start + len;
-                }
-                None => {
-                    let at = unescaped.len();
-                    unquote(&text[start..end], unescaped);
-                    present |= u64::from(unescaped.len() > at) << i;
-                    views.push(view(load16(unescaped, at), unescaped.len() - at, IN_UNESCAPED, at));
-                    continue;
-                }
-            }
+            let Some(len) = plain_inside(&text[start..end]) else {
+                let at = unescaped.len();
+                unquote(&text[start..end], unescaped);
+                present |= u64::from(unescaped.len() > at) << i;
+                views.push(view(load16(unescaped, at), unescaped.len() - at, IN_UNESCAPED, at));
+                continue;
+            };
+            start += 1;
+            end = start + len;
         }
         present |= u64::from(end > start) << i;
         views.push(view(load16(text, start), end - start, IN_TEXT, start));

@@ -116,7 +116,7 @@ impl CsvSource {
         let mut opened = Vec::with_capacity(files.len());
         let (mut shards, mut file_of_shard) = (Vec::new(), Vec::new());
         for file in files {
-            let start = Start::read(&file.path, delimiter, options.column_names.is_none())?;
+            let start = Beginning::read(&file.path, delimiter, options.column_names.is_none())?;
             match (&header, start.header) {
                 (_, None) => {}
                 (None, Some(names)) => header = Some((file.path.clone(), names)),
@@ -211,6 +211,7 @@ impl Source for CsvSource {
     }
 
     fn read(self: Arc<Self>, shard: usize, batch_rows: usize) -> Result<engine::Batches> {
+        crate::formats::check_shard(shard, &self.shards)?;
         if self.header.is_empty() {
             return Ok(Box::new(std::iter::empty()));
         }
@@ -219,15 +220,18 @@ impl Source for CsvSource {
 }
 
 /// What the beginning of a file tells.
-struct Start {
+struct Beginning {
     gzip: bool,
     data_start: u64,
     /// `None` when the file has no line at all, or no header is expected.
     header: Option<Vec<String>>,
 }
 
-impl Start {
-    fn read(path: &str, delimiter: u8, with_header: bool) -> Result<Start> {
+/// A record's cells, if there is a record, and where the next one starts.
+type First = (Option<Vec<Vec<u8>>>, usize);
+
+impl Beginning {
+    fn read(path: &str, delimiter: u8, with_header: bool) -> Result<Beginning> {
         let failed = |e: std::io::Error| Error::io(format_args!("read `{path}`"), &e);
         let mut magic = Vec::new();
         read::open_text(path, false)?.take(2).read_to_end(&mut magic).map_err(failed)?;
@@ -240,13 +244,13 @@ impl Start {
             let last = (n as u64) < wanted;
             let skip = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
             if !with_header {
-                return Ok(Start { gzip, data_start: skip as u64, header: None });
+                return Ok(Beginning { gzip, data_start: skip as u64, header: None });
             }
             let found = first_record(&text, skip, delimiter, last);
             match found {
                 Some((cells, data_start)) => {
                     let header = cells.map(|cells| column_names(path, cells)).transpose()?;
-                    return Ok(Start { gzip, data_start: data_start as u64, header });
+                    return Ok(Beginning { gzip, data_start: data_start as u64, header });
                 }
                 None if last || text.len() > SIZES.record => {
                     return Err(Error::input(format!("the header of `{path}` does not end"))
@@ -261,15 +265,13 @@ impl Start {
     }
 }
 
-/// The cells of the first record that is not blank, and where the next one starts; no cells when
-/// there is none; `None` when the text ends within it.
-#[expect(clippy::type_complexity)]
+/// The first record that is not blank; `None` when the text ends within it.
 fn first_record(
     text: &[u8],
     from: usize,
     delimiter: u8,
     last: bool,
-) -> Option<(Option<Vec<Vec<u8>>>, usize)> {
+) -> Option<First> {
     // One cell is expected; the number that is found is then scanned for.
     let mut n = 1;
     loop {

@@ -64,11 +64,6 @@ pub(super) fn float(text: &[u8], start: usize, end: usize) -> Option<f64> {
     slow_float(&text[start..end])
 }
 
-/// True when the cell is a number by `float(cell)`; the value is not needed.
-pub(super) fn is_float(text: &[u8], start: usize, end: usize) -> bool {
-    float(text, start, end).is_some()
-}
-
 /// `len` decimal digits (1 to 16) in the low bytes of `chars`, or `None` if one is not a digit.
 #[inline]
 fn decimal(chars: u128, len: usize) -> Option<u64> {

@@ -74,7 +74,7 @@ impl Read for Counted {
 
 /// Opens the text of `file` from its first byte.
 pub(super) fn open_text(path: &str, gzip: bool) -> Result<Box<dyn Read + Send>> {
-    let file = open(&path)?;
+    let file = open(path)?;
     Ok(if gzip { Box::new(MultiGzDecoder::new(BufReader::new(file))) } else { Box::new(file) })
 }
 
@@ -239,8 +239,7 @@ impl Reader {
                 if let Some(reason) = fatal {
                     self.reject_rest(&mut batch, next, reason);
                 }
-                if n_found > 0 {
-                    let row_bytes = (next - from) / n_found;
+                if let Some(row_bytes) = (next - from).checked_div(n_found) {
                     self.block_size = (row_bytes * ROWS_IN_BLOCK.min(self.batch_rows))
                         .clamp(self.source.sizes.block, self.source.sizes.record);
                 }
@@ -265,13 +264,13 @@ impl Reader {
         let told = if self.done {
             shard.bytes
         } else {
-            match &self.text.stored {
-                Some(counter) => counter.load(Ordering::Relaxed).min(shard.bytes),
-                None => {
-                    let start = shard.part.as_ref().map_or(0, |part| part.start);
-                    (self.block_offset + self.at as u64).saturating_sub(start).min(shard.bytes)
-                }
-            }
+            let consumed = if let Some(counter) = &self.text.stored {
+                counter.load(Ordering::Relaxed)
+            } else {
+                let start = shard.part.as_ref().map_or(0, |part| part.start);
+                (self.block_offset + self.at as u64).saturating_sub(start)
+            };
+            consumed.min(shard.bytes)
         };
         let bytes = told.saturating_sub(self.bytes_told);
         self.bytes_told = told;
@@ -289,7 +288,7 @@ impl Reader {
                 output.fill(&self.block, &self.rows, column.position, group.clone());
             }
         }
-        let unparsed = self.unparsed(&columns);
+        let unparsed = unparsed(&columns);
         let arrays: Result<Vec<_>> =
             columns.into_iter().map(|column| column.finish(&self.block)).collect();
         let size = RecordBatchOptions::new().with_row_count(Some(n));
@@ -298,7 +297,9 @@ impl Reader {
             .map_err(|e| Error::input(format!("cannot build a batch: {e}")))?;
         if !unparsed.is_empty() {
             let mut keep = vec![true; n];
-            unparsed.iter().for_each(|&(row, _)| keep[row] = false);
+            for &(row, _) in &unparsed {
+                keep[row] = false;
+            }
             records =
                 arrow_select::filter::filter_record_batch(&records, &BooleanArray::from(keep))
                     .map_err(|e| Error::input(format!("cannot filter a batch: {e}")))?;
@@ -309,17 +310,6 @@ impl Reader {
         self.n_records += (n + self.rows.misfits.len()) as u64;
         let bytes = self.bytes();
         Ok(Batch { shard: self.shard, first_row, records, rejected, bytes })
-    }
-
-    /// The rows that have a cell that does not parse, in order, each with its first such column.
-    fn unparsed(&self, columns: &[Column]) -> Vec<(usize, usize)> {
-        let cells = columns.iter().enumerate();
-        let mut all: Vec<(usize, usize)> = cells
-            .flat_map(|(c, column)| column.unparsed.iter().map(move |&row| (row, c)))
-            .collect();
-        all.sort_unstable();
-        all.dedup_by_key(|(row, _)| *row);
-        all
     }
 
     /// Misfits and unparsed rows as rejections, in record order.
@@ -350,6 +340,17 @@ impl Reader {
         all.sort_by_key(|rejected| rejected.record);
         all
     }
+}
+
+/// The rows that have a cell that does not parse, in order, each with its first such column.
+fn unparsed(columns: &[Column]) -> Vec<(usize, usize)> {
+    let cells = columns.iter().enumerate();
+    let mut all: Vec<(usize, usize)> = cells
+        .flat_map(|(c, column)| column.unparsed.iter().map(move |&row| (row, c)))
+        .collect();
+    all.sort_unstable();
+    all.dedup_by_key(|(row, _)| *row);
+    all
 }
 
 impl Iterator for Reader {

@@ -51,7 +51,7 @@ fn read_all(source: &CsvSource, batch_rows: usize) -> All {
     for (shard, about) in source.shards().iter().enumerate() {
         let (mut first_row, mut records, mut bytes) = (0, 0, 0);
         let mut fatal = false;
-        for batch in std::sync::Arc::new(source.clone()).read(shard, batch_rows).unwrap() {
+        for batch in Arc::new(source.clone()).read(shard, batch_rows).unwrap() {
             let batch = batch.unwrap();
             assert!(!fatal, "nothing comes after a fatal rejection");
             assert_eq!((batch.shard, batch.first_row), (shard, first_row));
@@ -89,7 +89,7 @@ fn infer(source: &CsvSource) -> CsvTypes {
     let mut merged = infer.create_accumulator();
     for shard in 0..source.shards().len() {
         let mut types = infer.create_accumulator();
-        for batch in std::sync::Arc::new(source.clone()).read(shard, 100).unwrap() {
+        for batch in Arc::new(source.clone()).read(shard, 100).unwrap() {
             infer.add_input(&mut types, &batch.unwrap()).unwrap();
         }
         infer.merge_accumulators(&mut merged, types).unwrap();

@@ -9,7 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, BinaryViewArray};
 use engine::{Batch, CombineFn, Error, Result};
 
-use super::number::{Int, int, is_float};
+use super::number::{Int, float, int};
 
 /// The type of a column, or of one cell. A larger type can hold what a smaller one can.
 #[derive(
@@ -44,9 +44,8 @@ impl CsvType {
         }
         match int(cell, 0, cell.len()) {
             Int::Value(_) => CsvType::Int,
-            Int::TooLarge => CsvType::String,
-            Int::No if is_float(cell, 0, cell.len()) => CsvType::Float,
-            Int::No => CsvType::String,
+            Int::No if float(cell, 0, cell.len()).is_some() => CsvType::Float,
+            Int::No | Int::TooLarge => CsvType::String,
         }
     }
 

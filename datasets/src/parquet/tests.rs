@@ -19,7 +19,7 @@ fn read_all(source: &ParquetSource, batch_rows: usize) -> (Vec<RecordBatch>, Vec
     let (mut batches, mut reasons) = (Vec::new(), Vec::new());
     for (shard, about) in source.shards().iter().enumerate() {
         let (mut first_row, mut bytes, mut fatal) = (0, 0, false);
-        for batch in std::sync::Arc::new(source.clone()).read(shard, batch_rows).unwrap() {
+        for batch in Arc::new(source.clone()).read(shard, batch_rows).unwrap() {
             let batch = batch.unwrap();
             assert_eq!((batch.shard, batch.first_row), (shard, first_row));
             assert!(!fatal && batch.records.num_rows() <= batch_rows);
@@ -219,7 +219,7 @@ fn survives(bytes: &[u8]) -> (usize, bool) {
         Ok(source) => {
             let (mut rows, mut wrong) = (0, false);
             for shard in 0..source.shards().len() {
-                for batch in std::sync::Arc::new(source.clone()).read(shard, 64).unwrap() {
+                for batch in Arc::new(source.clone()).read(shard, 64).unwrap() {
                     let batch = batch.unwrap();
                     rows += batch.records.num_rows();
                     wrong |= !batch.rejected.is_empty();
