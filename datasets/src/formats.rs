@@ -163,3 +163,79 @@ fn head(file: &InputFile) -> Result<Vec<u8>> {
     }
     Ok(head)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::TfRecordWriter;
+
+    /// Files of every kind, by a short name.
+    fn make(directory: &std::path::Path, name: &str, content: &str) -> InputFile {
+        let mut bytes = Vec::new();
+        match content {
+            "record" => TfRecordWriter::new(&mut bytes).write(b"x").unwrap(),
+            "parquet" => bytes.extend(b"PAR1 and so on"),
+            "gzip of lines" => {
+                let mut packed =
+                    flate2::write::GzEncoder::new(&mut bytes, flate2::Compression::fast());
+                packed.write_all(&b"a,b\n1,2\n".repeat(5000)).unwrap();
+            }
+            text => bytes.extend(text.bytes()),
+        }
+        let path = directory.join(name);
+        std::fs::write(&path, &bytes).unwrap();
+        InputFile { path: path.to_str().unwrap().to_owned(), bytes: bytes.len() as u64 }
+    }
+
+    #[test]
+    fn content_decides_then_the_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let check = |files: &[(&str, &str)], expected: &str| {
+            let files: Vec<_> =
+                files.iter().map(|(name, text)| make(directory.path(), name, text)).collect();
+            assert_eq!(detect(&files, None).unwrap().name, expected, "{files:?}");
+        };
+        check(&[("a", "record")], "tfrecord");
+        check(&[("a.csv", "record")], "tfrecord");
+        check(&[("a.tfrecord", "parquet")], "parquet");
+        check(&[("part-00000", "a,b\n1,2\n")], "csv");
+        check(&[("part-00000", "gzip of lines")], "csv");
+        check(&[("a.CSV", "no line's end")], "csv");
+        check(&[("a.tfrecord.gz", "\0\0")], "tfrecord");
+        // Empty files go along with the others.
+        check(&[("a", ""), ("b", "record")], "tfrecord");
+        check(&[("a.csv", "")], "csv");
+    }
+
+    #[test]
+    fn what_is_unclear_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let check = |files: &[(&str, &str)], format: Option<&str>, expected: &str| {
+            let files: Vec<_> =
+                files.iter().map(|(name, text)| make(directory.path(), name, text)).collect();
+            let error = detect(&files, format).err().expect(expected);
+            assert!(error.to_string().contains(expected), "{error}");
+        };
+        check(&[("a", "\0\x01")], None, "cannot tell the format of `");
+        check(&[("a", "")], None, "with one of parquet, tfrecord, csv.");
+        check(&[("a", "record"), ("b", "x\n")], None, "/a` is tfrecord, `");
+        check(&[("a", "record")], Some("cvs"), "there is no format `cvs`\n  hint: Did you mean");
+        let csv = detect(&[make(directory.path(), "a", "record")], Some("csv")).unwrap();
+        assert_eq!(csv.name, "csv");
+    }
+
+    #[test]
+    fn every_format_opens_its_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = ReadOptions::default();
+        for content in ["record", "a,b\n1,2\n", "gzip of lines"] {
+            let files = vec![make(directory.path(), "a", content)];
+            assert_eq!(open(files, None, &options).unwrap().shards().len(), 1);
+        }
+        let files = vec![make(directory.path(), "a", "parquet")];
+        let error = open(files, None, &options).err().unwrap();
+        assert!(error.message().ends_with("is not a sound Parquet file"), "{error}");
+    }
+}

@@ -154,7 +154,10 @@ impl CsvSource {
         for name in &source.multivalent.columns {
             known_column(name, &source.header)?;
         }
-        source.choose(options.columns.as_deref(), options.csv_types.as_ref())?;
+        for name in options.columns.iter().flatten() {
+            known_column(name, &source.header)?;
+        }
+        source.choose(options.columns.as_deref(), options.csv_types.as_ref());
         Ok(source)
     }
 
@@ -164,20 +167,14 @@ impl CsvSource {
     }
 
     /// The same files with typed columns; columns without a type are left out.
-    ///
-    /// # Errors
-    /// When the types name a column that the files do not have.
-    pub fn with_types(mut self, types: &CsvTypes) -> Result<Self> {
+    pub fn with_types(mut self, types: &CsvTypes) -> Self {
         let columns: Vec<String> = self.columns.iter().map(|c| c.name.clone()).collect();
-        self.choose(Some(&columns), Some(types))?;
-        Ok(self)
+        self.choose(Some(&columns), Some(types));
+        self
     }
 
     /// Decides which columns are read, and as what.
-    fn choose(&mut self, wanted: Option<&[String]>, types: Option<&CsvTypes>) -> Result<()> {
-        for name in wanted.unwrap_or_default() {
-            known_column(name, &self.header)?;
-        }
+    fn choose(&mut self, wanted: Option<&[String]>, types: Option<&CsvTypes>) {
         self.columns.clear();
         for (position, name) in self.header.iter().enumerate() {
             if wanted.is_some_and(|wanted| !wanted.contains(name)) {
@@ -201,7 +198,6 @@ impl CsvSource {
             .map(|column| Field::new(&column.name, column.kind.data_type(), true))
             .collect();
         self.schema = Arc::new(Schema::new(fields));
-        Ok(())
     }
 }
 
@@ -242,6 +238,13 @@ impl Beginning {
         loop {
             let n = reader.by_ref().take(wanted).read_to_end(&mut text).map_err(failed)?;
             let last = (n as u64) < wanted;
+            if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
+                return Err(Error::input(format!("`{path}` is UTF-16 text"))
+                    .with_detail("It begins with the byte order mark of UTF-16.")
+                    .with_hint(
+                        "Convert it to UTF-8, for example with `iconv -f UTF-16 -t UTF-8`.",
+                    ));
+            }
             let skip = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
             if !with_header {
                 return Ok(Beginning { gzip, data_start: skip as u64, header: None });
@@ -266,12 +269,7 @@ impl Beginning {
 }
 
 /// The first record that is not blank; `None` when the text ends within it.
-fn first_record(
-    text: &[u8],
-    from: usize,
-    delimiter: u8,
-    last: bool,
-) -> Option<First> {
+fn first_record(text: &[u8], from: usize, delimiter: u8, last: bool) -> Option<First> {
     // One cell is expected; the number that is found is then scanned for.
     let mut n = 1;
     loop {

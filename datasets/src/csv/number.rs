@@ -64,6 +64,34 @@ pub(super) fn float(text: &[u8], start: usize, end: usize) -> Option<f64> {
     slow_float(&text[start..end])
 }
 
+/// What a cell of at most 15 characters is, which are the low bytes of `chars`.
+#[inline]
+pub(super) fn short_kind(chars: u128, len: usize) -> Short {
+    let negative = chars as u8 == b'-';
+    let (chars, len) = if negative { (chars >> 8, len.saturating_sub(1)) } else { (chars, len) };
+    if !(1..=15).contains(&len) {
+        return Short::Unclear;
+    }
+    if decimal(chars, len).is_some() {
+        Short::Int
+    } else if short_float(chars, len).is_some() {
+        Short::Float
+    } else {
+        Short::Unclear
+    }
+}
+
+/// What is plain to see of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Short {
+    /// An integer that fits.
+    Int,
+    /// A number with a point.
+    Float,
+    /// It has to be looked at letter by letter.
+    Unclear,
+}
+
 /// `len` decimal digits (1 to 16) in the low bytes of `chars`, or `None` if one is not a digit.
 #[inline]
 fn decimal(chars: u128, len: usize) -> Option<u64> {

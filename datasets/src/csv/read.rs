@@ -345,9 +345,8 @@ impl Reader {
 /// The rows that have a cell that does not parse, in order, each with its first such column.
 fn unparsed(columns: &[Column]) -> Vec<(usize, usize)> {
     let cells = columns.iter().enumerate();
-    let mut all: Vec<(usize, usize)> = cells
-        .flat_map(|(c, column)| column.unparsed.iter().map(move |&row| (row, c)))
-        .collect();
+    let mut all: Vec<(usize, usize)> =
+        cells.flat_map(|(c, column)| column.unparsed.iter().map(move |&row| (row, c))).collect();
     all.sort_unstable();
     all.dedup_by_key(|(row, _)| *row);
     all

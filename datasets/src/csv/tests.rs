@@ -224,6 +224,10 @@ fn headers_are_checked() {
     check(&[&a, &make("c.csv", "x\n1\n")], &plain, "a.csv` has 2 columns, ");
     check(&[&make("d.csv", "x,x\n")], &plain, "column `x` appears twice in the header");
     check(&[&make("e.csv", "x,\"y\n1\n")], &plain, "does not end");
+    let utf16 = directory.path().join("h.csv");
+    std::fs::write(&utf16, b"\xff\xfea\0,\0").unwrap();
+    let utf16 = InputFile { path: utf16.to_str().unwrap().to_owned(), bytes: 6 };
+    check(&[&utf16], &plain, "is UTF-16 text");
     let unknown = ReadOptions { columns: names(&["Y"]), ..ReadOptions::default() };
     check(&[&a], &unknown, "there is no column `Y`\n  hint: Did you mean `y`?");
     let quote = ReadOptions { delimiter: b'"', ..ReadOptions::default() };
@@ -397,7 +401,7 @@ fn real_files_have_the_types_that_tfdv_found() {
         expected.columns.retain(|name, _| types.get(name).is_some());
         assert_eq!(types, expected, "{data}");
         let inferred = infer(&source);
-        let typed = read_all(&source.with_types(&inferred).unwrap(), 1000);
+        let typed = read_all(&source.with_types(&inferred), 1000);
         assert_eq!((typed.rows.len(), typed.rejected.len()), (n_rows, 0), "{data}");
     }
 }

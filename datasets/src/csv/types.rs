@@ -9,7 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, BinaryViewArray};
 use engine::{Batch, CombineFn, Error, Result};
 
-use super::number::{Int, float, int};
+use super::number::{Int, Short, float, int, short_kind};
 
 /// The type of a column, or of one cell. A larger type can hold what a smaller one can.
 #[derive(
@@ -195,11 +195,14 @@ fn largest(cells: &BinaryViewArray, known: CsvType) -> CsvType {
     found
 }
 
-/// The type of a cell of at most twelve bytes, which lie in the low bytes of `chars`.
+/// The type of a cell of at most twelve bytes, which are the low bytes of `chars`.
 #[inline]
 fn short_type(chars: u128, len: usize) -> CsvType {
-    let text = chars.to_le_bytes();
-    CsvType::of(&text[..len])
+    match short_kind(chars, len) {
+        Short::Int => CsvType::Int,
+        Short::Float => CsvType::Float,
+        Short::Unclear => CsvType::of(&chars.to_le_bytes()[..len]),
+    }
 }
 
 /// As [`largest`], where every cell is a list of values.
