@@ -488,7 +488,9 @@ mod tests {
         let typed = column(&nested(), None);
         let add = |columns: [&Column; 2]| {
             let mut acc = CommonAcc::default();
-            columns.map(|column| acc.add(column, &options).unwrap());
+            for column in columns {
+                acc.add(column, &options).unwrap();
+            }
             acc
         };
         let merge = |columns: [&Column; 2]| {
