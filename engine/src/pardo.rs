@@ -40,6 +40,11 @@ impl<T> Emit<T> {
         self.elements.push(element);
     }
 
+    /// What was sent on so far.
+    pub fn into_elements(self) -> Vec<T> {
+        self.elements
+    }
+
     /// Sends a record to the rejected output; it is counted in its shard's receipt.
     pub fn reject(&mut self, rejected: Rejected) {
         self.rejected.push(rejected);

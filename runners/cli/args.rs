@@ -29,6 +29,8 @@ A message on stderr is `error: …`, and where it helps `detail: …` and `hint:
 pub(crate) enum Command {
     /// Compute statistics of files, show them, or merge what earlier runs kept
     Stats(Box<StatsCommand>),
+    /// Read and check every record, compute nothing, and print the number of rows
+    Scan(Box<ScanArgs>),
     /// List the statistics that are computed
     Generators(GeneratorsArgs),
     /// Make synthetic data: taxi trips, the same rows whatever the shards and the format
@@ -95,6 +97,23 @@ pub(crate) struct StatsArgs {
     pub(crate) input: InputArgs,
     #[command(flatten)]
     pub(crate) options: OptionArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScanArgs {
+    /// Files, directories, globs, numbered shards or patterns of spans
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<String>,
+    /// Write the whole row receipt as JSON: for each shard what was read, rejected and counted
+    #[arg(long, value_name = "FILE")]
+    pub(crate) receipt: Option<PathBuf>,
+    /// Say nothing on stderr but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }

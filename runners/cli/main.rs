@@ -13,6 +13,7 @@ mod output;
 mod progress;
 mod receipt;
 mod run;
+mod scan;
 mod show;
 mod stats;
 mod values;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
             Some(StatsSubcommand::Show(args)) => show::run(&args),
             Some(StatsSubcommand::Merge(args)) => merge::run(&args),
         },
+        Command::Scan(args) => scan::run(&args),
         Command::Generators(args) => generators::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use datasets::synthetic::FileFormat;
 use ops::stats::{SliceSpec, StatsOptions};
 use ops::tfmd::{DatasetFeatureStatisticsList, json, load_schema, load_statistics};
 use serde_json::Value;
@@ -382,4 +383,33 @@ fn no_statistics_golden_is_left_out() {
         }
     }
     assert!(left.is_empty(), "not compared: {left:?}");
+}
+
+/// The real TFDV's statistics of Frazil's own synthetic data (`tests/golden/make.py`).
+#[test]
+fn every_golden_of_synthetic_data_agrees() {
+    type Case = (&'static str, fn() -> StatsOptions);
+    let cases: [Case; 3] = [
+        ("synthetic", StatsOptions::default),
+        ("synthetic_weighted", || StatsOptions {
+            weight_feature: Some("trip_start_month".into()),
+            ..Default::default()
+        }),
+        ("synthetic_semantic", || StatsOptions {
+            enable_semantic_domain_stats: true,
+            ..Default::default()
+        }),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let files = crate::oracle::shards(dir.path(), FileFormat::TfRecord, 2_000, 2);
+    for (name, options) in cases {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.pb"));
+        let theirs = load_statistics(&std::fs::read(golden).unwrap()).unwrap();
+        let job = Job { stats: options(), ..Job::new(&files) };
+        let ours = job.run().unwrap().0;
+        let tolerance = Tolerance { approximate: vec![], epsilon: 0.0 };
+        let mut found = differences(&to_json(&ours), &to_json(&theirs), &tolerance);
+        found.retain(|place| !place.contains(ALL_VALUES.0));
+        assert!(found.is_empty(), "{name}: {found:#?}");
+    }
 }

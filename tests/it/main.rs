@@ -5,6 +5,7 @@ mod cli;
 mod cluster;
 mod compare;
 mod golden;
+mod laws;
 mod oracle;
 mod support;
 mod tidy;

@@ -64,6 +64,21 @@ fn every_runner_gives_the_same_bytes() {
 }
 
 #[test]
+fn more_keys_than_the_window_between_workers_holds_arrive() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = shards(dir.path(), FileFormat::Parquet, 200_000, 2);
+    let mut job = Job::new(&files);
+    job.stats.feature_allowlist = Some(vec!["trip_id".into()]);
+    job.runner = workers(1);
+    let expected = job.bytes();
+    job.runner = workers(3);
+    assert!(job.bytes() == expected);
+    let statistics = job.run().unwrap().0;
+    let text = format!("{:?}", statistics.datasets[0].features);
+    assert!(text.contains("unique: 200000"), "{text:.300}");
+}
+
+#[test]
 fn the_receipt_accounts_for_every_row_of_every_shard() {
     let dir = tempfile::tempdir().unwrap();
     let files = shards(dir.path(), FileFormat::TfRecord, 1_003, 4);

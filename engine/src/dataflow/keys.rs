@@ -155,7 +155,7 @@ impl Sending {
     /// Sends one block or piece.
     pub(super) fn step(
         &mut self,
-        cap: &Capability<Time>,
+        cap: &mut Capability<Time>,
         watched: &ProbeHandle<Time>,
         index: usize,
         output: &mut OutputBuilderSession<'_, Time, CapacityContainerBuilder<Vec<Either>>>,
@@ -163,7 +163,7 @@ impl Sending {
         match self {
             Sending::Blocks(blocks) => {
                 let next = blocks.next().transpose()?;
-                let mut session = output.session(cap);
+                let mut session = output.session(&*cap);
                 if let Some(block) = next {
                     session.give(Either::Item(Item::Element(index, block)));
                     Ok(Next::Now)
@@ -180,9 +180,10 @@ impl Sending {
                 }
                 let Some((to, bytes)) = pieces.next().transpose()? else { return Ok(Next::Never) };
                 *sent += 1;
+                // The probe follows the oldest time that any sender may still send at.
+                cap.downgrade(&*sent);
                 let body = Body::Piece { from: index, bytes: bytes.into() };
-                let at = cap.delayed(&*sent);
-                output.session(&at).give(Either::Message(Message { to, body }));
+                output.session(&*cap).give(Either::Message(Message { to, body }));
                 Ok(Next::Now)
             }
         }

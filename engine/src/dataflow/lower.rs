@@ -431,7 +431,7 @@ impl Here<'_> {
                         if !frontier.is_empty() || failure.is_set() {
                             return Ok(());
                         }
-                        let Some(capability) = &cap else { return Ok(()) };
+                        let Some(capability) = &mut cap else { return Ok(()) };
                         if sending.is_none() {
                             let runs = table.finish()?;
                             sending = Some(if peers == 1 {

@@ -31,7 +31,7 @@ pub struct RunWriter<W> {
 }
 
 /// How much is gathered before it is written.
-const BLOCK: usize = 1 << 18;
+const BLOCK: usize = 1 << 16;
 
 impl<W: Write> RunWriter<W> {
     /// A writer of an empty run.
