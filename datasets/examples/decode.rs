@@ -30,7 +30,8 @@ fn main() -> Result<()> {
             rejected += batch.rejected.len();
         }
     }
-    let (wall, cpu) = (wall.elapsed(), cpu_time().zip(cpu).map(|(now, then)| now - then));
+    let (wall, cpu) =
+        (wall.elapsed(), cpu_time().zip(cpu).map(|(now, then)| now.saturating_sub(then)));
     println!("{rows} rows, {cells} cells, {bytes} bytes, {rejected} rejected");
     for (what, time) in [("wall", Some(wall)), ("cpu", cpu)] {
         if let Some(seconds) = time.map(|time| time.as_secs_f64()) {

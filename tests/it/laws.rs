@@ -14,7 +14,10 @@ use ops::stats::{
     Variant,
 };
 use ops::tfmd::feature_name_statistics::Stats;
-use ops::tfmd::{DatasetFeatureStatistics, FeatureNameStatistics, json};
+use ops::tfmd::{
+    BytesStatistics, DatasetFeatureStatistics, FeatureNameStatistics, NumericStatistics,
+    StringStatistics, StructStatistics, json,
+};
 use serde_json::Value;
 
 use crate::compare::{Tolerance, differences};
@@ -81,7 +84,7 @@ fn records(dice: &mut Dice, rows: usize) -> RecordBatch {
         .collect::<Decimal128Array>()
         .with_precision_and_scale(10, 2)
         .unwrap();
-    let inner: ArrayRef = Arc::new(Int64Array::from_iter((0..rows).map(|_| dice.pick(&INTS))));
+    let inner: ArrayRef = Arc::new((0..rows).map(|_| dice.pick(&INTS)).collect::<Int64Array>());
     let outer = StructArray::from(vec![(Arc::new(Field::new("i", DataType::Int64, true)), inner)]);
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("int", Arc::new(ints)),
@@ -188,10 +191,10 @@ fn check<I, O>(
 
 fn template(variant: Variant) -> FeatureNameStatistics {
     let stats = match variant {
-        Variant::Numeric => Stats::NumStats(Default::default()),
-        Variant::String => Stats::StringStats(Default::default()),
-        Variant::Bytes => Stats::BytesStats(Default::default()),
-        Variant::Struct => Stats::StructStats(Default::default()),
+        Variant::Numeric => Stats::NumStats(NumericStatistics::default()),
+        Variant::String => Stats::StringStats(StringStatistics::default()),
+        Variant::Bytes => Stats::BytesStats(BytesStatistics::default()),
+        Variant::Struct => Stats::StructStats(StructStatistics::default()),
     };
     FeatureNameStatistics { stats: Some(stats), ..Default::default() }
 }
