@@ -80,6 +80,7 @@ fn file(text: &[u8]) -> (tempfile::TempDir, Vec<InputFile>) {
     (directory, vec![InputFile { path, bytes: text.len() as u64 }])
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is the value of an option")]
 fn names(columns: &[&str]) -> Option<Vec<String>> {
     Some(columns.iter().map(|name| (*name).to_owned()).collect())
 }

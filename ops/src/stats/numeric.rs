@@ -158,7 +158,7 @@ impl NumericAcc {
     fn add(&mut self, values: &Values, weights: Option<&[f64]>) {
         match values {
             Values::Int(array) => {
-                self.add_array(array, weights, |_| false, Block::doubles, |v| v as f64)
+                self.add_array(array, weights, |_| false, Block::doubles, |v| v as f64);
             }
             Values::Float64(array) => {
                 self.add_array(array, weights, f64::is_nan, Block::doubles, |v| v);
