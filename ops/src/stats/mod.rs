@@ -1,8 +1,8 @@
 //! Statistics: the tables of generators, and what a generator is.
 //!
-//! A generator is one file: a [`CombineFn`] over the [`Column`]s of one feature (or over all columns
-//! of a slice), with its name, its one-line doc and its patch on the result. Its line in
-//! [`GENERATORS`] or [`DATASET_GENERATORS`] puts it into the scan, the stored states and
+//! A generator is one file: a [`CombineFn`](engine::CombineFn) over the [`Column`]s of one feature
+//! (or over all columns of a slice), with its name, its one-line doc and its patch on the result.
+//! Its line in [`GENERATORS`] or [`DATASET_GENERATORS`] puts it into the scan, the stored states and
 //! `frazil generators`.
 
 mod bytes;
