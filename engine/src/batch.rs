@@ -1,5 +1,7 @@
 //! What flows: a batch of records of one shard, with the records that could not be read.
 
+use std::fmt;
+
 use arrow_array::RecordBatch;
 
 /// Up to `batch_rows` consecutive records of one shard, decoded.
@@ -32,4 +34,32 @@ pub struct Rejected {
     /// True when nothing after this record can be read (the shard is cut off, or its framing is
     /// damaged): the rest of the shard is lost, and says so in the receipt.
     pub fatal: bool,
+}
+
+impl fmt::Display for Rejected {
+    /// The place and the reason, each said once: `record 1 at byte 78 has a wrong checksum`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rejected { record, byte, reason, .. } = self;
+        match reason.strip_prefix(&format!("record {record}")) {
+            Some(rest) if rest.starts_with(" at byte") => write!(f, "record {record}{rest}"),
+            Some(rest) => write!(f, "record {record} at byte {byte}{rest}"),
+            None => write!(f, "record {record} at byte {byte}: {reason}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_said_once() {
+        let check = |reason: &str, expected: &str| {
+            let rejected = Rejected { record: 1, byte: 78, reason: reason.into(), fatal: false };
+            assert_eq!(rejected.to_string(), expected);
+        };
+        check("record 1 has a wrong checksum", "record 1 at byte 78 has a wrong checksum");
+        check("record 1 at byte 70 is cut off", "record 1 at byte 70 is cut off");
+        check("feature `x` has two kinds", "record 1 at byte 78: feature `x` has two kinds");
+    }
 }

@@ -132,7 +132,7 @@ pub(crate) fn check_rejected(
     options: &RunOptions,
 ) -> Result<()> {
     for record in rejected {
-        let detail = place(record);
+        let detail = format!("{}.", capital(&record.to_string()));
         if record.fatal && options.max_bad_shards == 0 {
             return Err(Error::input(format!("shard `{}` is damaged", shard.name()))
                 .with_detail(detail)
@@ -150,14 +150,10 @@ pub(crate) fn check_rejected(
     Ok(())
 }
 
-/// Where a record lies and why it is rejected, each said once, as a sentence.
-fn place(rejected: &Rejected) -> String {
-    let Rejected { record, byte, reason, .. } = rejected;
-    match reason.strip_prefix(&format!("record {record}")) {
-        Some(rest) if rest.starts_with(" at byte") => format!("Record {record}{rest}."),
-        Some(rest) => format!("Record {record} at byte {byte}{rest}."),
-        None => format!("Record {record} at byte {byte}: {reason}."),
-    }
+/// As the beginning of a sentence; what it is given begins with an ASCII letter.
+fn capital(text: &str) -> String {
+    let (first, rest) = text.split_at(1.min(text.len()));
+    first.to_uppercase() + rest
 }
 
 /// The last word on a finished run: totals within what is allowed, and every row accounted for.
@@ -179,20 +175,4 @@ pub fn check_receipt(receipt: &Receipt, options: &RunOptions) -> Result<()> {
             .with_hint("Raise `--max-bad-shards`, or mend the shards."));
     }
     receipt.reconcile()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_is_said_once() {
-        let check = |reason: &str, expected: &str| {
-            let rejected = Rejected { record: 1, byte: 78, reason: reason.into(), fatal: false };
-            assert_eq!(place(&rejected), expected);
-        };
-        check("record 1 has a wrong checksum", "Record 1 at byte 78 has a wrong checksum.");
-        check("record 1 at byte 70 is cut off", "Record 1 at byte 70 is cut off.");
-        check("feature `x` has two kinds", "Record 1 at byte 78: feature `x` has two kinds.");
-    }
 }

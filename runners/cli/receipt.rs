@@ -31,9 +31,7 @@ pub(crate) fn short(receipt: &Receipt, elapsed: Duration) -> String {
     for (shard, receipt) in &receipt.shards {
         for rejected in receipt.reasons.iter().take(QUOTED - quoted) {
             let fate = if rejected.fatal { "the rest of the shard is lost" } else { "rejected" };
-            let (name, record, byte) = (shard.name(), rejected.record, rejected.byte);
-            let reason = &rejected.reason;
-            let _ = writeln!(out, "  `{name}`, record {record} at byte {byte}: {reason}; {fate}");
+            let _ = writeln!(out, "  `{}`, {rejected}; {fate}", shard.name());
             quoted += 1;
         }
         if let Some(reason) = receipt.failed.as_ref().filter(|_| receipt.reasons.is_empty()) {

@@ -267,7 +267,7 @@ fn damaged_shards_leave_no_result_unless_they_may() {
     let flags = ["-o", "a.pb", "--receipt", "r.json", "--max-bad-shards", "1"];
     let ran = place.ok(&[&["stats", DATA][..], &flags].concat());
     assert!(ran.stderr.contains("299 counted, 1 rejected"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("ecord 99 at byte"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("record 99 at byte"), "{}", ran.stderr);
     let receipt: serde_json::Value = serde_json::from_slice(&place.bytes("r.json")).unwrap();
     assert_eq!(receipt["counted"], 299);
     assert_eq!(receipt["failed_shards"], 1);
