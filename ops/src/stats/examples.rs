@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int32Type};
+use arrow_array::types::Float64Type;
 use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow_schema::DataType;
 use arrow_select::take::take_record_batch;
@@ -179,10 +179,6 @@ fn weights(records: &RecordBatch, name: &str) -> Result<Arc<[f64]>> {
             }
             let first = list.offsets()[0] as usize;
             list.values().slice(first, list.len())
-        }
-        DataType::Dictionary(key, _) if **key == DataType::Int32 => {
-            let _ = array.as_dictionary::<Int32Type>();
-            return Err(wrong("is not numeric"));
         }
         _ => array.clone(),
     };
