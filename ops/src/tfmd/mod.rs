@@ -28,6 +28,7 @@ mod samples;
 #[cfg(test)]
 mod testing;
 pub mod text;
+mod view;
 mod wire;
 
 use std::sync::LazyLock;
@@ -38,6 +39,7 @@ pub use generated::metadata::*;
 pub use generated::slicing::{SlicingConfig, SlicingSpec};
 pub use load::{load_anomalies, load_schema, load_slicing_config, load_statistics};
 pub use prost_reflect::prost_types::Any;
+pub use view::{ALL_EXAMPLES, DatasetView, FeatureView};
 pub use wire::{encode, pack, unpack};
 
 /// The descriptions of all messages, by which text and JSON are printed and parsed.
