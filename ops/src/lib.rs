@@ -3,6 +3,7 @@
 //! **Invariant:** this crate opens no file, starts no thread, reads no clock and no environment.
 //! Given the same batches in the same shards it gives the same bytes.
 
+pub mod drift;
 pub mod sketch;
 pub mod stats;
 pub mod tfmd;

@@ -4,6 +4,7 @@
 mod cli;
 mod cluster;
 mod compare;
+mod drift;
 mod golden;
 mod laws;
 mod oracle;
