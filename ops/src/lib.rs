@@ -7,3 +7,4 @@ pub mod drift;
 pub mod sketch;
 pub mod stats;
 pub mod tfmd;
+pub mod validate;

@@ -7,12 +7,18 @@ mod align;
 mod infinity_norm;
 mod jensen_shannon;
 mod normalized_abs_difference;
+mod options;
+mod report;
 mod values;
 
 pub use align::{Cell, CellValues, align};
 pub use infinity_norm::infinity_norm;
 pub use jensen_shannon::jensen_shannon;
 pub use normalized_abs_difference::normalized_abs_difference;
+pub use options::DriftOptions;
+pub use report::{
+    Comparison, Contributor, DriftPolicy, DriftReport, FeatureDrift, Kind, Measurement, Verdict,
+};
 pub use values::{Labels, Values, labels_of};
 
 /// A distance and the label that is responsible for it.
