@@ -62,7 +62,9 @@ pub fn load_slicing_config(bytes: &[u8]) -> Result<SlicingConfig> {
 }
 
 fn load<M: ReflectMessage + Default>(bytes: &[u8]) -> Result<M> {
-    let Some(text) = as_text(bytes) else { return load_binary(bytes) };
+    let Some(text) = as_text(bytes) else {
+        return load_binary(bytes).map_err(|error| damaged_text::<M>(bytes).unwrap_or(error));
+    };
     let (form, parsed) = if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
         ("JSON", json::parse::<M>(text.as_bytes()))
     } else {
@@ -79,8 +81,45 @@ fn load<M: ReflectMessage + Default>(bytes: &[u8]) -> Result<M> {
 
 /// The bytes as text, unless they hold what no text does and nearly every binary message.
 fn as_text(bytes: &[u8]) -> Option<&str> {
-    let control = |b: &u8| b.is_ascii_control() && !matches!(b, b'\t' | b'\n' | b'\r');
-    if bytes.iter().any(control) { None } else { str::from_utf8(bytes).ok() }
+    if bytes.iter().any(is_control) { None } else { str::from_utf8(bytes).ok() }
+}
+
+/// Where bytes that are no message stop to be the text that they begin as.
+fn damaged_text<M: ReflectMessage + Default>(bytes: &[u8]) -> Option<Error> {
+    /// Longer beginnings look no different.
+    const LOOKED_AT: usize = 4096;
+    let expected = called(M::default().descriptor().full_name()).to_owned();
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        let message = format!("this text is not {expected}: it is UTF-16");
+        return Some(Error::input(message).with_hint("Save the file as UTF-8."));
+    }
+    let start = &bytes[..bytes.len().min(LOOKED_AT)];
+    let plain = start.iter().filter(|b| !is_control(b)).count();
+    let first = start.iter().find(|b| !b.is_ascii_whitespace())?;
+    let begins = first.is_ascii_alphabetic() || matches!(first, b'#' | b'{' | b'_');
+    if !begins || plain * 10 < start.len() * 9 {
+        return None;
+    }
+    let text = match str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => str::from_utf8(&bytes[..error.valid_up_to()]).ok()?,
+    };
+    let end = text.bytes().position(|b| is_control(&b)).unwrap_or(text.len());
+    let line = text[..end].matches('\n').count() + 1;
+    let column = text[..end].rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let byte = bytes.get(end)?;
+    let (what, hint) = if is_control(byte) {
+        ("a control character", "Write it as an escape, such as \\000, or remove it.")
+    } else {
+        ("not UTF-8", "Save the file as UTF-8.")
+    };
+    let place = format!("line {line}, column {column}");
+    let message = format!("this text is not {expected}: {place}: byte 0x{byte:02x} is {what}");
+    Some(Error::input(message).with_hint(hint))
+}
+
+fn is_control(b: &u8) -> bool {
+    b.is_ascii_control() && !matches!(b, b'\t' | b'\n' | b'\r')
 }
 
 fn load_binary<M: ReflectMessage + Default>(bytes: &[u8]) -> Result<M> {
@@ -279,6 +318,26 @@ mod tests {
             Some("Did you mean `feature`?"),
         );
         check(load_schema(&[0xff; 40]), "these bytes are not a schema", None);
+        check(
+            load_schema(b"feature {\n  name: 'a\0b'\n}"),
+            "this text is not a schema: line 2, column 11: byte 0x00 is a control character",
+            Some("Write it as an escape, such as \\000, or remove it."),
+        );
+        check(
+            load_schema(b"# \xc3\xa9\nfeature { name: 'caf\xe9' }"),
+            "this text is not a schema: line 2, column 21: byte 0xe9 is not UTF-8",
+            Some("Save the file as UTF-8."),
+        );
+        check(
+            load_schema(b"{\"feature\": [{\"name\": \"\xff\"}]}"),
+            "this text is not a schema: line 1, column 24: byte 0xff is not UTF-8",
+            Some("Save the file as UTF-8."),
+        );
+        check(
+            load_schema(b"\xff\xfef\0e\0a\0t\0u\0r\0e\0"),
+            "this text is not a schema: it is UTF-16",
+            Some("Save the file as UTF-8."),
+        );
         let mut record = vec![5, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4];
         record.extend([b'h'; 9]);
         check(

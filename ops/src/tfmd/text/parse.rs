@@ -13,7 +13,11 @@ use prost_reflect::{
 
 use super::super::{DESCRIPTOR_POOL, nearest, wire};
 use super::escape::unescape;
+use super::places::{Places, Recorder};
 use super::scan::{Scanner, Token};
+
+/// More of a word is not quoted in an error.
+const SHOWN: usize = 60;
 
 /// Reads a message from its text form.
 ///
@@ -33,12 +37,18 @@ use super::scan::{Scanner, Token};
 /// assert_eq!(error.hint(), Some("Did you mean `name`?"));
 /// ```
 pub fn parse<M: ReflectMessage + Default>(text: &str) -> Result<M> {
-    let descriptor = M::default().descriptor();
-    let mut parser = Parser::new(text);
-    let mut out = Vec::new();
-    parser.fields(&descriptor, Token::End, wire::MAX_DEPTH, &mut out)?;
-    M::decode(out.as_slice())
-        .map_err(|e| Error::input("the text is not a valid message").with_detail(e.to_string()))
+    Parser::new(text, None).whole()
+}
+
+/// Reads a message from its text form, and where each of its fields stands.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_with_places<M: ReflectMessage + Default>(text: &str) -> Result<(M, Places)> {
+    let mut parser = Parser::new(text, Some(Recorder::default()));
+    let message = parser.whole()?;
+    Ok((message, parser.recorder.map(Recorder::finish).unwrap_or_default()))
 }
 
 struct Parser<'a> {
@@ -46,20 +56,54 @@ struct Parser<'a> {
     /// The token that is looked at, and where it begins.
     token: Token<'a>,
     start: usize,
+    recorder: Option<Recorder>,
 }
 
-/// The numbers of the fields and the names of the `oneof`s that a message has so far.
-#[derive(Default)]
+/// What a message has so far.
 struct Seen {
+    /// Where its opening bracket stands, if it has one.
+    open: Option<usize>,
+    /// The numbers of the fields that must not be repeated.
     fields: Vec<u32>,
+    /// The names of the `oneof`s and of their members.
     oneofs: Vec<(String, String)>,
+    /// The numbers of the fields that may be repeated, and how often they are there.
+    counts: Vec<(u32, usize)>,
+}
+
+impl Seen {
+    fn new(open: Option<usize>) -> Self {
+        Seen { open, fields: Vec::new(), oneofs: Vec::new(), counts: Vec::new() }
+    }
+
+    /// The place of the next element of a field among its elements, if it has several.
+    fn index(&mut self, field: &FieldDescriptor) -> Option<usize> {
+        if field.cardinality() != Cardinality::Repeated {
+            return None;
+        }
+        let number = field.number();
+        if let Some((_, count)) = self.counts.iter_mut().find(|(known, _)| *known == number) {
+            *count += 1;
+            return Some(*count);
+        }
+        self.counts.push((number, 0));
+        Some(0)
+    }
 }
 
 impl<'a> Parser<'a> {
-    fn new(text: &'a str) -> Self {
+    fn new(text: &'a str, recorder: Option<Recorder>) -> Self {
         let mut scanner = Scanner::new(text);
         let (token, start) = scanner.next();
-        Parser { scanner, token, start }
+        Parser { scanner, token, start, recorder }
+    }
+
+    /// The message that the whole text is.
+    fn whole<M: ReflectMessage + Default>(&mut self) -> Result<M> {
+        let mut out = Vec::new();
+        self.fields(&M::default().descriptor(), Token::End, None, wire::MAX_DEPTH, &mut out)?;
+        M::decode(out.as_slice())
+            .map_err(|e| Error::input("the text is not a valid message").with_detail(e.to_string()))
     }
 
     /// Passes over the current token and returns it.
@@ -85,14 +129,22 @@ impl<'a> Parser<'a> {
 
     /// An error that says what should be here instead of the current token.
     fn expected<T>(&self, what: impl Display) -> Result<T> {
+        Err(self.unexpected(what))
+    }
+
+    fn unexpected(&self, what: impl Display) -> Error {
         let found = match self.token {
-            Token::Word(text) | Token::Number(text) => format!("`{text}`"),
+            Token::Word(text) | Token::Number(text) => format!("`{}`", shown(text)),
             Token::Quoted(_) => "a string".to_owned(),
             Token::Unclosed => "a string without an end".to_owned(),
-            Token::Sign(sign) => format!("`{sign}`"),
+            Token::Sign(sign) => format!("`{}`", sign.escape_debug()),
             Token::End => "the end of the text".to_owned(),
         };
-        Err(self.error_at(self.start, format!("expected {what}, found {found}")))
+        let error = self.error_at(self.start, format!("expected {what}, found {found}"));
+        match self.token {
+            Token::Unclosed => error.with_hint("Close the string on the line it begins on."),
+            _ => error,
+        }
     }
 
     /// Fields of a message up to a closing token, which is passed over.
@@ -100,6 +152,7 @@ impl<'a> Parser<'a> {
         &mut self,
         descriptor: &MessageDescriptor,
         end: Token<'a>,
+        open: Option<usize>,
         depth: usize,
         out: &mut Vec<u8>,
     ) -> Result<()> {
@@ -108,13 +161,16 @@ impl<'a> Parser<'a> {
             let message = format!("messages are nested more than {limit} deep");
             return Err(self.error_at(self.start, message));
         };
-        let mut seen = Seen::default();
+        let mut seen = Seen::new(open);
         while self.token != end {
-            match self.token {
-                Token::Word(name) => self.field(descriptor, name, &mut seen, depth, out)?,
-                Token::Sign('[') => self.any(descriptor, depth, out)?,
-                _ if end == Token::End => return self.expected("the name of a field"),
-                _ => return self.expected("the name of a field or the end of the message"),
+            match (self.token, end) {
+                (Token::Word(name), _) => self.field(descriptor, name, &mut seen, depth, out)?,
+                (Token::Sign('['), _) => self.any(descriptor, depth, out)?,
+                (_, Token::Sign(end)) => {
+                    let error = self.unexpected(format!("the name of a field or `{end}`"));
+                    return Err(self.opened(error, seen.open));
+                }
+                _ => return self.expected("the name of a field"),
             }
             if !self.accept(',') {
                 self.accept(';');
@@ -133,26 +189,53 @@ impl<'a> Parser<'a> {
         out: &mut Vec<u8>,
     ) -> Result<()> {
         let Some(field) = descriptor.get_field_by_name(name) else {
-            let message = format!("`{}` has no field `{name}`", descriptor.name());
+            let message = format!("`{}` has no field `{}`", descriptor.name(), shown(name));
             let names: Vec<_> = descriptor.fields().map(|f| f.name().to_owned()).collect();
             return Err(nearest::hint(self.error_at(self.start, message), name, &names));
         };
         self.only_once(&field, seen)?;
+        let start = self.start;
         self.advance();
         let kind = field.kind();
         if !self.accept(':') && !matches!(kind, Kind::Message(_)) {
             return self.expected(format!("`:` after `{name}`"));
         }
         if field.cardinality() != Cardinality::Repeated || !self.accept('[') {
-            return self.value(field.number(), &kind, depth, out);
+            return self.element(&field, start, seen, depth, out);
         }
         while !self.accept(']') {
-            self.value(field.number(), &kind, depth, out)?;
+            self.element(&field, self.start, seen, depth, out)?;
             if !self.accept(',') && self.token != Token::Sign(']') {
                 return self.expected("`,` or `]`");
             }
         }
         Ok(())
+    }
+
+    /// One value of a field that begins at `start`.
+    fn element(
+        &mut self,
+        field: &FieldDescriptor,
+        start: usize,
+        seen: &mut Seen,
+        depth: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let text = self.scanner.text();
+        let entered =
+            self.recorder.as_mut().map(|r| r.enter(field.name(), seen.index(field), text, start));
+        self.value(field.number(), &field.kind(), depth, out)?;
+        if let (Some(recorder), Some(len)) = (&mut self.recorder, entered) {
+            recorder.leave(len);
+        }
+        Ok(())
+    }
+
+    /// Adds where the message begins that an error is in.
+    fn opened(&self, error: Error, open: Option<usize>) -> Error {
+        let Some(open) = open else { return error };
+        let (line, column) = self.scanner.position(open);
+        error.with_detail(format!("The message is opened at line {line}, column {column}."))
     }
 
     /// Remembers a field that must not be repeated, and complains if it is.
@@ -193,7 +276,8 @@ impl<'a> Parser<'a> {
         self.accept(':');
         let name = url.rsplit_once('/').map_or("", |(_, name)| name);
         let Some(inner) = DESCRIPTOR_POOL.get_message_by_name(name) else {
-            return Err(self.error_at(start, format!("there is no message type `{url}`")));
+            let message = format!("there is no message type `{}`", shown(url));
+            return Err(self.error_at(start, message));
         };
         let mut fields = Vec::new();
         self.message(&inner, depth, &mut fields)?;
@@ -217,8 +301,9 @@ impl<'a> Parser<'a> {
             Token::Sign('<') => '>',
             _ => return self.expected("`{`"),
         };
+        let open = self.start;
         self.advance();
-        self.fields(descriptor, Token::Sign(end), depth, out)
+        self.fields(descriptor, Token::Sign(end), Some(open), depth, out)
     }
 
     fn value(&mut self, number: u32, kind: &Kind, depth: usize, out: &mut Vec<u8>) -> Result<()> {
@@ -232,13 +317,13 @@ impl<'a> Parser<'a> {
             }
             Kind::Double => encoding::double::encode(number, &self.float()?, out),
             Kind::Float => encoding::float::encode(number, &(self.float()? as f32), out),
-            Kind::Int32 => encoding::int32::encode(number, &self.integer("32-bit")?, out),
-            Kind::Int64 => encoding::int64::encode(number, &self.integer("64-bit")?, out),
+            Kind::Int32 => encoding::int32::encode(number, &self.integer("a 32-bit")?, out),
+            Kind::Int64 => encoding::int64::encode(number, &self.integer("a 64-bit")?, out),
             Kind::Uint32 => {
-                encoding::uint32::encode(number, &self.integer("unsigned 32-bit")?, out);
+                encoding::uint32::encode(number, &self.integer("an unsigned 32-bit")?, out);
             }
             Kind::Uint64 => {
-                encoding::uint64::encode(number, &self.integer("unsigned 64-bit")?, out);
+                encoding::uint64::encode(number, &self.integer("an unsigned 64-bit")?, out);
             }
             Kind::Bool => encoding::bool::encode(number, &self.bool()?, out),
             Kind::Enum(values) => encoding::int32::encode(number, &self.enum_value(values)?, out),
@@ -269,7 +354,7 @@ impl<'a> Parser<'a> {
             _ => lower.strip_suffix('f').unwrap_or(&lower).parse().ok(),
         };
         let Some(value) = value else {
-            return Err(self.error_at(start, format!("`{text}` is not a number")));
+            return Err(self.error_at(start, format!("`{}` is not a number", shown(text))));
         };
         self.advance();
         Ok(if negative { -value } else { value })
@@ -286,8 +371,13 @@ impl<'a> Parser<'a> {
         };
         let value = i128::from_str_radix(digits, radix).map(|v| if negative { -v } else { v });
         let Some(value) = value.ok().and_then(|v| T::try_from(v).ok()) else {
-            let sign = if negative { "-" } else { "" };
-            return Err(self.error_at(start, format!("`{sign}{text}` is not a {what} integer")));
+            let (sign, text) = (if negative { "-" } else { "" }, shown(text));
+            let error = self.error_at(start, format!("`{sign}{text}` is not {what} integer"));
+            let is_octal = radix == 8 && digits.bytes().all(|b| b.is_ascii_digit());
+            return Err(match is_octal {
+                true => error.with_hint("A 0 in front makes a number octal: leave it out."),
+                false => error,
+            });
         };
         self.advance();
         Ok(value)
@@ -306,12 +396,16 @@ impl<'a> Parser<'a> {
     fn enum_value(&mut self, values: &EnumDescriptor) -> Result<i32> {
         let Token::Word(name) = self.token else {
             return match self.token {
-                Token::Number(_) | Token::Sign('-') => self.integer("32-bit"),
+                Token::Number(_) | Token::Sign('-') => self.integer("a 32-bit"),
+                Token::Quoted(_) => {
+                    let error = self.unexpected(format!("a value of `{}`", values.name()));
+                    Err(error.with_hint("Write it without quotes."))
+                }
                 _ => self.expected(format!("a value of `{}`", values.name())),
             };
         };
         let Some(value) = values.get_value_by_name(name) else {
-            let message = format!("`{}` has no value `{name}`", values.name());
+            let message = format!("`{}` has no value `{}`", values.name(), shown(name));
             let names: Vec<_> = values.values().map(|v| v.name().to_owned()).collect();
             return Err(nearest::hint(self.error_at(self.start, message), name, &names));
         };
@@ -322,8 +416,12 @@ impl<'a> Parser<'a> {
     /// Adjacent strings are one.
     fn string(&mut self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        if !matches!(self.token, Token::Quoted(_)) {
-            return self.expected("a string");
+        match self.token {
+            Token::Quoted(_) => {}
+            Token::Word(_) | Token::Number(_) => {
+                return Err(self.unexpected("a string").with_hint("Put it in quotes."));
+            }
+            _ => return self.expected("a string"),
         }
         while let Token::Quoted(text) = self.token {
             if let Err(at) = unescape(text, &mut bytes) {
@@ -337,208 +435,13 @@ impl<'a> Parser<'a> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::super::testing::{goldens, sibling};
-    use super::super::super::{
-        Annotation, Anomalies, Any, DatasetFeatureStatisticsList, FeatureCoverageConstraints,
-        FloatDomain, IntDomain, NumericStatistics, Path, Schema, encode, pack,
-    };
-    use super::super::print;
-    use super::*;
-
-    /// Reads the text and compares its printed form.
-    fn check<M: ReflectMessage + Default>(text: &str, expected: &str) {
-        let message: M = parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
-        assert_eq!(print(&message), expected, "{text}");
-    }
-
-    #[test]
-    fn layouts() {
-        let expected = "feature {\n  name: \"a\"\n  type: INT\n}\n";
-        check::<Schema>("feature{name:'a'type:INT}", expected);
-        check::<Schema>("# x\nfeature: < name: 'a', type: 2; > # y", expected);
-        check::<Schema>("feature [{name: \"a\" type: INT},]", expected);
-        check::<Schema>("", "");
-        check::<Path>("step: ['a', 'b'] step: 'c' 'd'", "step: \"a\"\nstep: \"b\"\nstep: \"cd\"\n");
-        check::<FeatureCoverageConstraints>(
-            "excluded_int_tokens: [1, -2] excluded_int_tokens: 0x10 excluded_int_tokens: 010",
-            "excluded_int_tokens: 1\nexcluded_int_tokens: -2\nexcluded_int_tokens: 16\n\
-             excluded_int_tokens: 8\n",
-        );
-        check::<Schema>(
-            "tensor_representation_group { key: 'b' value {} } \
-             tensor_representation_group { key: 'a' }",
-            "tensor_representation_group {\n  key: \"a\"\n  value {\n  }\n}\n\
-             tensor_representation_group {\n  key: \"b\"\n  value {\n  }\n}\n",
-        );
-    }
-
-    #[test]
-    fn scalars() {
-        check::<NumericStatistics>(
-            "mean: -0.0 std_dev: 0 min: -inf max: NaN",
-            "mean: -0.0\nmin: -inf\nmax: nan\n",
-        );
-        check::<NumericStatistics>("mean: .5e1f median: 1e+2", "mean: 5.0\nmedian: 100.0\n");
-        check::<FloatDomain>("min: 0 max: 3.4028235e38", "min: 0.0\nmax: 3.4028235e+38\n");
-        check::<IntDomain>(
-            "min: -9223372036854775808 max: 9223372036854775807 is_categorical: t",
-            "min: -9223372036854775808\nmax: 9223372036854775807\nis_categorical: true\n",
-        );
-        check::<Path>(
-            r#"step: "\t\'\"\\\?\x41\101\303\251\u00e9\U0001f600é""#,
-            "step: \"\\t\\'\\\"\\\\?AAéé😀é\"\n",
-        );
-    }
-
-    #[test]
-    fn any() {
-        let expected = Annotation {
-            extra_metadata: vec![pack(&NumericStatistics {
-                mean: 1.0,
-                num_zeros: 2,
-                ..Default::default()
-            })],
-            ..Default::default()
-        };
-        let text = "extra_metadata { [type.googleapis.com/tensorflow.metadata.v0.NumericStatistics] \
-                    { num_zeros: 2 mean: 1 max: 0 } }";
-        assert_eq!(parse::<Annotation>(text).unwrap(), expected);
-        let any: Any = parse_any("type_url: 'a/b' value: '\\377'");
-        assert_eq!(any, Any { type_url: "a/b".into(), value: vec![255] });
-    }
-
-    fn parse_any(text: &str) -> Any {
-        let text = format!("extra_metadata {{ {text} }}");
-        parse::<Annotation>(&text).unwrap().extra_metadata.remove(0)
-    }
-
-    fn check_error<M: ReflectMessage + Default + std::fmt::Debug>(
-        text: &str,
-        message: &str,
-        hint: Option<&str>,
-    ) {
-        let error = parse::<M>(text).unwrap_err();
-        assert_eq!((error.message(), error.hint()), (message, hint), "{text}");
-    }
-
-    #[test]
-    fn errors() {
-        check_error::<Schema>(
-            "feature {\n  tpe: INT }",
-            "line 2, column 3: `Feature` has no field `tpe`",
-            Some("Did you mean `type`?"),
-        );
-        check_error::<Schema>(
-            "feature { type: BITES }",
-            "line 1, column 17: `FeatureType` has no value `BITES`",
-            Some("Did you mean `BYTES`?"),
-        );
-        for (text, message) in [
-            (
-                "feature { name 'a' }",
-                "line 1, column 16: expected `:` after `name`, found a string",
-            ),
-            ("feature { name: }", "line 1, column 17: expected a string, found `}`"),
-            (
-                "feature {",
-                "line 1, column 10: expected the name of a field or the end of the message, found the end of the text",
-            ),
-            ("}", "line 1, column 1: expected the name of a field, found `}`"),
-            ("feature { name: 'a' name: 'b' }", "line 1, column 21: `name` is given twice"),
-            (
-                "feature { int_domain {} domain: 'b' }",
-                "line 1, column 25: `domain` and `int_domain` exclude each other",
-            ),
-            (
-                "feature { deprecated: 2 }",
-                "line 1, column 23: expected `true` or `false`, found `2`",
-            ),
-            (
-                "feature { name: 'é\n' }",
-                "line 1, column 17: expected a string, found a string without an end",
-            ),
-            (
-                "feature { name: 'é\\q' }",
-                "line 1, column 19: this is not a known escape in a string",
-            ),
-            (
-                "feature { name: '\\400' }",
-                "line 1, column 18: this is not a known escape in a string",
-            ),
-            ("feature { name: '\\xff' }", "line 1, column 17: the string is not valid UTF-8"),
-            ("int_domain { min: 1.5 }", "line 1, column 19: `1.5` is not a 64-bit integer"),
-            (
-                "int_domain { min: -9223372036854775809 }",
-                "line 1, column 19: `-9223372036854775809` is not a 64-bit integer",
-            ),
-            (
-                "int_domain { min: 99999999999999999999999999999999999999999 }",
-                "line 1, column 19: `99999999999999999999999999999999999999999` is not a 64-bit integer",
-            ),
-            ("float_domain { min: abc }", "line 1, column 21: `abc` is not a number"),
-            (
-                "annotation { extra_metadata { [a/b.C] {} } }",
-                "line 1, column 31: there is no message type `a/b.C`",
-            ),
-            (
-                "annotation { extra_metadata { [a\n] {} } }",
-                "line 1, column 31: expected the address of a type in `[` and `]`, found `[`",
-            ),
-            ("[a/b.C] {}", "line 1, column 1: expected the name of a field, found `[`"),
-        ] {
-            check_error::<Schema>(text, message, None);
-        }
-    }
-
-    #[test]
-    fn nesting_has_a_limit() {
-        let nested =
-            |n: usize| format!("{}{}", "feature { struct_domain { ".repeat(n), "} }".repeat(n));
-        let schema: Schema = parse(&nested(49)).unwrap();
-        assert_eq!(parse::<Schema>(&print(&schema)).unwrap(), schema);
-        let error = parse::<Schema>(&nested(100_000)).unwrap_err();
-        assert!(error.message().ends_with("nested more than 100 deep"), "{error}");
-    }
-
-    #[test]
-    fn any_prefix_of_a_text_is_an_error_or_a_message() {
-        let text = "feature { name: 'a\\x41é' value_count { min: 1 } } # x\nannotation { \
-                    extra_metadata { [t/tensorflow.metadata.v0.Path] { step: ['a'] } } }";
-        for end in (0..text.len()).filter(|&i| text.is_char_boundary(i)) {
-            let _ = parse::<Schema>(&text[..end]);
-        }
-        assert!(parse::<Schema>(text).is_ok());
-    }
-
-    #[test]
-    fn texts_of_tfdv_come_back() {
-        for (path, bytes) in
-            goldens("pbtxt", |name| name.starts_with("schema") || name.ends_with(".schema"))
-        {
-            let text = String::from_utf8(bytes).unwrap();
-            let schema: Schema = parse(&text).unwrap_or_else(|e| panic!("{path:?}: {e}"));
-            assert_eq!(print(&schema), text, "{}", path.display());
-        }
-        for (path, bytes) in goldens("pbtxt", |name| name == "anomalies") {
-            let text = String::from_utf8(bytes).unwrap();
-            let anomalies: Anomalies = parse(&text).unwrap_or_else(|e| panic!("{path:?}: {e}"));
-            assert_eq!(print(&anomalies), text, "{}", path.display());
-        }
-        for (path, bytes) in goldens("pb", |name| name.starts_with("stats")) {
-            let Some(text) = sibling(&path, "pbtxt") else {
-                continue;
-            };
-            let text = String::from_utf8(text).unwrap();
-            let parsed: DatasetFeatureStatisticsList = parse(&text).unwrap();
-            // Text does not keep the sign of NaN.
-            let same = if text.contains("nan") {
-                print(&parsed) == text
-            } else {
-                encode(&parsed) == bytes
-            };
-            assert!(same, "{}", path.display());
-        }
+/// The beginning of a text that is quoted in an error.
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
     }
 }
+
+#[cfg(test)]
+mod tests;

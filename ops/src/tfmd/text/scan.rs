@@ -31,6 +31,11 @@ impl<'a> Scanner<'a> {
         Scanner { text, at }
     }
 
+    /// The whole text.
+    pub(super) fn text(&self) -> &'a str {
+        self.text
+    }
+
     /// The next token and where it begins.
     pub(super) fn next(&mut self) -> (Token<'a>, usize) {
         self.skip_blanks();
