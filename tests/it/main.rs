@@ -8,6 +8,7 @@ mod drift;
 mod golden;
 mod laws;
 mod oracle;
+mod schema;
 mod support;
 mod tidy;
 mod traps;

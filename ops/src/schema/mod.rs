@@ -1,0 +1,5 @@
+//! Schemas: inferred from statistics, compared with each other, checked without data.
+
+mod infer;
+
+pub use infer::{InferOptions, Transformation, create_column, infer_schema};
