@@ -35,5 +35,5 @@ pub use pcollection::{Combined, PCollection, Pipeline, Rows};
 pub use plan::{AnyDoFn, AnyKeyed, AnyTable, Node, Outputs, Pieces, Plan};
 pub use receipt::{QUOTED, Receipt, ShardReceipt};
 pub use run::{Progress, RunOptions, ShardReader, check_receipt};
-pub use source::{Batches, Shard, Source};
+pub use source::{Batches, Flatten, Shard, Source};
 pub use store::{StateStore, StoredShards, StoredStates};

@@ -6,6 +6,7 @@
 pub mod drift;
 pub mod schema;
 pub mod sketch;
+pub mod skew;
 pub mod stats;
 pub mod tfmd;
 pub mod validate;

@@ -262,11 +262,16 @@ impl<S: KeyState> MergedRuns<S> {
 pub(crate) struct Blocks<S> {
     merged: MergedRuns<S>,
     next: Option<KeyedBlock<S>>,
+    /// Heap bytes of the states of `next`.
+    heap_bytes: usize,
 }
+
+/// Heap bytes of a block's states, but for those of its last one.
+const BLOCK_STATES: usize = 1 << 22;
 
 impl<S: KeyState> Blocks<S> {
     pub(crate) fn open(runs: Vec<Run>) -> Result<Self> {
-        Ok(Blocks { merged: MergedRuns::open(runs)?, next: None })
+        Ok(Blocks { merged: MergedRuns::open(runs)?, next: None, heap_bytes: 0 })
     }
 }
 
@@ -283,8 +288,13 @@ impl<S: KeyState> Iterator for Blocks<S> {
                         block.group != *group
                             || block.bytes.len() + key.len() > BLOCK
                             || block.len() >= 1 << 14
+                            || self.heap_bytes > BLOCK_STATES
                     });
                     let done = if full { self.next.take() } else { None };
+                    if full {
+                        self.heap_bytes = 0;
+                    }
+                    self.heap_bytes += state.heap_bytes();
                     self.next
                         .get_or_insert_with(|| KeyedBlock::new(group.clone()))
                         .push(key, state);

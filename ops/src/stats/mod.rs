@@ -55,6 +55,7 @@ pub use mutual_information::MutualInformation;
 pub use options::{SliceSpec, StatsOptions};
 pub use path::FeaturePath;
 pub use top_k::{FeatureRanks, TopK};
+pub(crate) use value_counts::each_valid;
 pub use value_counts::{Tally, ValueCounts, WeightedCount};
 
 use crate::tfmd::DatasetFeatureStatisticsList;

@@ -256,7 +256,7 @@ fn count_with<S: Tally>(
 }
 
 #[inline]
-pub(super) fn each_valid(array: &dyn Array, mut f: impl FnMut(usize)) {
+pub(crate) fn each_valid(array: &dyn Array, mut f: impl FnMut(usize)) {
     match array.nulls().filter(|nulls| nulls.null_count() > 0) {
         None => (0..array.len()).for_each(f),
         Some(nulls) => nulls.valid_indices().for_each(&mut f),

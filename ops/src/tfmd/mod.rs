@@ -19,7 +19,7 @@ mod float;
 mod generated;
 pub mod json;
 mod load;
-mod nearest;
+pub(crate) mod nearest;
 mod path;
 #[cfg(test)]
 mod regenerate;
@@ -36,6 +36,9 @@ use std::sync::LazyLock;
 use prost_reflect::DescriptorPool;
 
 pub use generated::metadata::*;
+pub use generated::skew::{
+    ConfusionCount, FeatureSkew, FeatureSkewResults, MatchStats, SkewPair, confusion_count,
+};
 pub use generated::slicing::{SlicingConfig, SlicingSpec};
 pub use load::{load_anomalies, load_schema, load_slicing_config, load_statistics};
 pub use prost_reflect::prost_types::Any;

@@ -3,7 +3,7 @@
 use engine::Error;
 
 /// Adds a hint to an error about an unknown name, if one of the known names is close to it.
-pub(super) fn hint(error: Error, name: &str, known: &[String]) -> Error {
+pub(crate) fn hint(error: Error, name: &str, known: &[String]) -> Error {
     match nearest(name, known) {
         Some(close) => error.with_hint(format!("Did you mean `{close}`?")),
         None => error,

@@ -16,11 +16,13 @@ use prost_reflect::prost_types::{
     DescriptorProto, FieldDescriptorProto, FileDescriptorProto, OneofDescriptorProto,
 };
 
-const PROTOS: &[&str] = &["anomalies.proto", "slicing.proto", "statistics.proto"];
+const PROTOS: &[&str] =
+    &["anomalies.proto", "feature_skew.proto", "slicing.proto", "statistics.proto"];
 
 /// Package, generated file and the first sentence of its documentation.
 const MODULES: &[(&str, &str, &str)] = &[
     ("tensorflow.metadata.v0", "metadata.rs", "Statistics, schemas and anomalies"),
+    ("tensorflow.data_validation", "skew.rs", "Feature skew between two sets of examples"),
     ("tfx_bsl.slicing_spec", "slicing.rs", "How examples are cut into slices"),
 ];
 

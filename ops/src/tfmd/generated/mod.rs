@@ -3,4 +3,6 @@
 #[rustfmt::skip]
 pub(super) mod metadata;
 #[rustfmt::skip]
+pub(super) mod skew;
+#[rustfmt::skip]
 pub(super) mod slicing;
