@@ -36,7 +36,14 @@ fn main() {
         use_sketch_based_topk_uniques: true,
         ..Default::default()
     });
-    let batch = Batch { shard: 0, first_row: 0, records: records(), rejected: vec![], bytes: 0 };
+    let batch = Batch {
+        shard: 0,
+        first_row: 0,
+        records: records(),
+        originals: None,
+        rejected: vec![],
+        bytes: 0,
+    };
     let mut out: Emit<Examples> = Emit::default();
     Prepare::new(options.clone()).process(&batch, &mut out).expect("the batch is sound");
     for slice in out.into_elements().iter().flat_map(|examples| &examples.slices) {

@@ -62,7 +62,11 @@ pub static FORMATS: &[Format] = &[
 
 fn open_records(files: Vec<InputFile>, options: &ReadOptions) -> Result<Arc<dyn Source>> {
     let shard = |file: InputFile| Shard { path: file.path, part: None, bytes: file.bytes };
-    let options = TfRecordOptions { payload: options.payload, columns: options.columns.clone() };
+    let options = TfRecordOptions {
+        payload: options.payload,
+        columns: options.columns.clone(),
+        keep_originals: options.keep_originals,
+    };
     let shards = files.into_iter().map(shard).collect();
     Ok(Arc::new(TfRecordSource::open(shards, options)?))
 }

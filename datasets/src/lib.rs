@@ -9,6 +9,7 @@
 //! | how are row groups read? | [`parquet`] |
 //! | where does data come from that is known in advance? | [`synthetic`] |
 //! | how does a result reach the disk whole or not at all? | [`artifacts`] |
+//! | how are rows written, shard by shard? | [`output`] |
 //!
 //! **Invariant:** nothing is computed here but the types of CSV columns, without which there would
 //! be no columns. **Invariant:** shards depend on the data alone.
@@ -20,6 +21,8 @@ mod example;
 mod formats;
 pub mod inputs;
 mod options;
+mod originals;
+pub mod output;
 pub mod parquet;
 pub mod synthetic;
 mod tfrecord;

@@ -18,6 +18,9 @@ pub struct ReadOptions {
     pub csv_types: Option<CsvTypes>,
     /// CSV: columns whose cells are lists.
     pub multivalent: Multivalent,
+    /// TFRecord and CSV: keep the bytes of every good record ([`engine::Batch::originals`]), so that
+    /// they can be written again as they are.
+    pub keep_originals: bool,
 }
 
 impl Default for ReadOptions {
@@ -29,6 +32,7 @@ impl Default for ReadOptions {
             column_names: None,
             csv_types: None,
             multivalent: Multivalent::default(),
+            keep_originals: false,
         }
     }
 }

@@ -13,6 +13,7 @@ use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use ::parquet::basic::Compression;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::{
     ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
@@ -23,6 +24,7 @@ use engine::{Batch, Error, ErrorKind, Rejected, Result, Shard, Source};
 use crate::ReadOptions;
 use crate::did_you_mean;
 use crate::inputs::InputFile;
+use crate::output::Template;
 
 /// Neighbouring row groups are one shard until they have so many stored bytes together.
 const SHARD: u64 = 16 << 20;
@@ -161,6 +163,26 @@ fn footer(path: &str) -> Result<ArrowReaderMetadata> {
     })
 }
 
+/// What another file has to be like to hold rows of this one.
+pub(crate) fn template(path: &str) -> Result<Template> {
+    let arrow = footer(path)?.schema().clone();
+    let file = File::open(path).map_err(|e| Error::io(format_args!("open `{path}`"), &e))?;
+    let metadata = guarded(|| ParquetMetaDataReader::new().parse_and_finish(&file));
+    let metadata = metadata.map_err(|reason| {
+        Error::input(format!("`{path}` is not a sound Parquet file"))
+            .with_detail(format!("Its footer cannot be read: {reason}."))
+    })?;
+    let groups = metadata.row_groups().iter();
+    let compression = groups.flat_map(|group| group.columns()).next().map(|c| c.compression());
+    let file = metadata.file_metadata();
+    Ok(Template {
+        arrow,
+        columns: file.schema_descr().clone(),
+        compression: compression.unwrap_or(Compression::SNAPPY),
+        notes: file.key_value_metadata().cloned(),
+    })
+}
+
 /// Runs a decoder on bytes that nobody vouches for.
 ///
 /// The decoders of arrow-rs check what they read, but not everywhere: a length that lies in a page
@@ -255,6 +277,7 @@ impl Reader {
             shard: self.shard,
             first_row: self.first_row,
             records: arrow_array::RecordBatch::new_empty(schema),
+            originals: None,
             rejected: vec![Rejected { record: self.first_row, byte, reason, fatal: true }],
             bytes: 0,
         }
@@ -292,7 +315,9 @@ impl Iterator for Reader {
                     group.bytes_told = told;
                     let (shard, first_row) = (self.shard, self.first_row);
                     self.first_row += rows;
-                    return Some(Ok(Batch { shard, first_row, records, rejected: vec![], bytes }));
+                    let (originals, rejected) = (None, Vec::new());
+                    let batch = Batch { shard, first_row, records, originals, rejected, bytes };
+                    return Some(Ok(batch));
                 }
                 Ok(None) if group.rows_read == group.rows => self.group = None,
                 Ok(None) => {

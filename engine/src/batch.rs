@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use arrow_array::RecordBatch;
+use arrow_array::{BinaryArray, RecordBatch};
 
 /// Up to `batch_rows` consecutive records of one shard, decoded.
 ///
@@ -16,6 +16,9 @@ pub struct Batch {
     pub first_row: u64,
     /// The good rows. A column may be absent from a batch: then all its rows are missing it.
     pub records: RecordBatch,
+    /// The bytes of the good rows as they are stored, where the source was asked to keep them:
+    /// what is written again as it came loses nothing.
+    pub originals: Option<BinaryArray>,
     /// The records that were read but could not be decoded, in record order.
     pub rejected: Vec<Rejected>,
     /// Bytes of the shard, as stored, that were consumed to make this batch.

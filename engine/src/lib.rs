@@ -3,6 +3,7 @@
 //! A pipeline reads one sharded [`Source`], applies [`DoFn`]s to its batches and aggregates in
 //! exactly two ways: [`PCollection::combine_globally`] (one state per shard, merged in shard order)
 //! and [`PCollection::combine_per_key`] (exact keyed states, hash-partitioned over the workers).
+//! [`PCollection::write`] hands elements to a sharded [`Sink`].
 //! The state of one combiner over one shard is the atom that is merged, sent and stored.
 //!
 //! **Invariant:** this crate knows no statistic, no schema and no file format.
@@ -20,6 +21,7 @@ mod pcollection;
 mod plan;
 mod receipt;
 mod run;
+mod sink;
 mod source;
 mod store;
 
@@ -35,5 +37,6 @@ pub use pcollection::{Combined, PCollection, Pipeline, Rows};
 pub use plan::{AnyDoFn, AnyKeyed, AnyTable, Node, Outputs, Pieces, Plan};
 pub use receipt::{QUOTED, Receipt, ShardReceipt};
 pub use run::{Progress, RunOptions, ShardReader, check_receipt};
+pub use sink::{AnySink, Part, ShardWriter, Sink, Writing, Written};
 pub use source::{Batches, Flatten, Shard, Source};
 pub use store::{StateStore, StoredShards, StoredStates};

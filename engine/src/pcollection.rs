@@ -10,7 +10,8 @@ use std::sync::Arc;
 use crate::combine::{AnyCombineFn, CombineFn, Element, OverElements};
 use crate::keyed::{KeyedBlock, KeyedCombineFn};
 use crate::plan::{AnyDoFn, AnyKeyed, Node, OverDoFn, OverKeyed, Plan};
-use crate::{Batch, DoFn, Error, ErrorKind, Outputs, Result, Source};
+use crate::sink::{AnySink, OverSink};
+use crate::{Batch, DoFn, Error, ErrorKind, Outputs, Result, Sink, Source, Written};
 
 /// Elements that know how many records they stand for, so that rows can be accounted for.
 pub trait Rows: Send + Sync + 'static {
@@ -87,6 +88,17 @@ impl<T: 'static> PCollection<T> {
     ) -> PCollection<KeyedBlock<F::State>> {
         let f: Arc<dyn AnyKeyed> = Arc::new(OverKeyed(f));
         self.add(Node::CombinePerKey { input: self.node, f })
+    }
+
+    /// Writes all elements, one shard of output for each shard that is read.
+    pub fn write<S: Sink<Input = T>>(&self, sink: S) -> Written<S>
+    where
+        T: Rows,
+    {
+        let sink = Arc::new(sink);
+        let f: Arc<dyn AnySink> = Arc::new(OverSink(sink.clone()));
+        let node = self.add::<()>(Node::Write { input: self.node, f });
+        Written { sink, node: node.node.expect("a node was just added") }
     }
 }
 

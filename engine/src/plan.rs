@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::combine::{AnyCombineFn, Element};
 use crate::keyed::{Blocks, KeyTable, KeyedCombineFn, Routed, Run, RunWriter};
+use crate::sink::{AnySink, Part};
 use crate::{DoFn, Emit, Error, Receipt, Rejected, Result, Rows, Source};
 
 /// A pipeline, ready to run: a source and its nodes in the order they were added.
@@ -43,6 +44,13 @@ pub enum Node {
         /// The keys and their monoid.
         f: Arc<dyn AnyKeyed>,
     },
+    /// Elements to shards of an output.
+    Write {
+        /// Which node feeds it.
+        input: Option<usize>,
+        /// Where they go.
+        f: Arc<dyn AnySink>,
+    },
 }
 
 impl Node {
@@ -51,7 +59,8 @@ impl Node {
         match self {
             Node::ParDo { input, .. }
             | Node::CombineGlobally { input, .. }
-            | Node::CombinePerKey { input, .. } => *input,
+            | Node::CombinePerKey { input, .. }
+            | Node::Write { input, .. } => *input,
         }
     }
 }
@@ -64,7 +73,7 @@ impl Plan {
             .is_some_and(|input| matches!(self.nodes[input], Node::CombinePerKey { .. }))
     }
 
-    /// Nodes that aggregate what the source yields, and therefore count its rows.
+    /// Nodes that aggregate or write what the source yields, and therefore count its rows.
     pub fn counts_rows(&self, node: usize) -> bool {
         !matches!(self.nodes[node], Node::ParDo { .. }) && !self.is_fed_by_keys(node)
     }
@@ -78,6 +87,7 @@ impl Plan {
                 Node::ParDo { f, .. } => ("do", f.name(), 0),
                 Node::CombineGlobally { f, .. } => ("combine", f.name(), f.version()),
                 Node::CombinePerKey { f, .. } => ("keys", f.name(), f.version()),
+                Node::Write { f, .. } => ("write", f.name(), 0),
             };
             write!(text, "{kind} {name} {version}\0").expect("a String takes every write");
         }
@@ -85,11 +95,13 @@ impl Plan {
     }
 }
 
-/// What a run gives: merged states, not yet extracted, and the receipt.
+/// What a run gives: merged states, not yet extracted, shards not yet in their place, the receipt.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs {
     /// Encoded final state of every `combine_globally`, by node.
     pub states: BTreeMap<usize, Vec<u8>>,
+    /// What every `write` has left of every shard, by node, in canonical order of the shards.
+    pub written: BTreeMap<usize, Vec<Vec<Part>>>,
     /// What became of every record.
     pub receipt: Receipt,
 }
@@ -125,7 +137,7 @@ where
     }
 }
 
-fn downcast<T: 'static>(element: &(dyn Any + Send + Sync)) -> &T {
+pub(crate) fn downcast<T: 'static>(element: &(dyn Any + Send + Sync)) -> &T {
     element.downcast_ref().expect("a typed PCollection carries only its own type")
 }
 

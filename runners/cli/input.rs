@@ -39,6 +39,7 @@ impl Input {
                 columns: args.multivalent_columns.clone(),
                 delimiter: args.secondary_delimiter.0,
             },
+            keep_originals: false,
         };
         Ok(Input { files, format, read })
     }

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use engine::{
-    Element, Error, Node, Outputs, Plan, Result, Run, RunOptions, ShardReader, State, check_receipt,
+    Element, Error, Node, Outputs, Plan, Result, Run, RunOptions, ShardReader, State, Writing,
+    check_receipt,
 };
 
 /// Runs a plan shard by shard.
@@ -25,6 +26,7 @@ pub fn run(plan: &Plan, options: &RunOptions) -> Result<Outputs> {
         match node {
             Node::CombineGlobally { f, .. } => drop(merged.insert(number, f.create())),
             Node::CombinePerKey { f, .. } => drop(tables.insert(number, f.table())),
+            Node::Write { .. } => drop(outputs.written.insert(number, Vec::new())),
             Node::ParDo { .. } => {}
         }
     }
@@ -32,6 +34,7 @@ pub fn run(plan: &Plan, options: &RunOptions) -> Result<Outputs> {
         let mut reader = ShardReader::open(plan, index, options)?;
         let mut states: BTreeMap<usize, State> = BTreeMap::new();
         let mut counted: BTreeMap<usize, u64> = BTreeMap::new();
+        let mut writing: BTreeMap<usize, Writing> = BTreeMap::new();
         let mut rejected_later = Vec::new();
         while let Some(batch) = reader.next_batch()? {
             let rows = batch.records.num_rows() as u64;
@@ -62,9 +65,20 @@ pub fn run(plan: &Plan, options: &RunOptions) -> Result<Outputs> {
                             f.add(&mut **table, &element)?;
                             *counted.entry(number).or_default() += rows;
                         }
+                        Node::Write { f, .. } => {
+                            let writing = writing.entry(number).or_default();
+                            writing.write(&**f, index, &element, rows)?;
+                            *counted.entry(number).or_default() += rows;
+                        }
                     }
                 }
                 made.push(out);
+            }
+        }
+        for (number, node) in plan.nodes.iter().enumerate() {
+            if let Node::Write { f, .. } = node {
+                let parts = writing.remove(&number).unwrap_or_default().finish(&**f, index)?;
+                outputs.written.entry(number).or_default().push(parts);
             }
         }
         let mut receipt = reader.receipt;

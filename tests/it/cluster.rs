@@ -65,7 +65,7 @@ impl Source for Numbers {
             let is_last = numbers.end == rows;
             let rejected = if is_last { vec![rejected] } else { Vec::new() };
             let bytes = numbers.end - numbers.start;
-            Ok(Batch { shard, first_row, records, rejected, bytes })
+            Ok(Batch { shard, first_row, records, originals: None, rejected, bytes })
         })))
     }
 }

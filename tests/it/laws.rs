@@ -129,6 +129,7 @@ fn prepare(options: &Arc<StatsOptions>, records: &RecordBatch, cuts: &[usize]) -
             shard: 0,
             first_row: start as u64,
             records: records.slice(start, end - start),
+            originals: None,
             rejected: vec![],
             bytes: 0,
         };

@@ -61,6 +61,7 @@ pub struct CsvSource {
     schema: SchemaRef,
     delimiter: u8,
     multivalent: Multivalent,
+    keep_originals: bool,
     sizes: Sizes,
 }
 
@@ -149,6 +150,7 @@ impl CsvSource {
             schema: Arc::new(Schema::empty()),
             delimiter,
             multivalent: options.multivalent.clone(),
+            keep_originals: options.keep_originals,
             sizes,
         };
         for name in &source.multivalent.columns {
@@ -221,6 +223,23 @@ struct Beginning {
     data_start: u64,
     /// `None` when the file has no line at all, or no header is expected.
     header: Option<Vec<String>>,
+}
+
+/// The line of names at the beginning of a file, with its ending.
+pub(crate) fn header_line(path: &str, delimiter: u8) -> Result<Vec<u8>> {
+    let Beginning { gzip, data_start, .. } = Beginning::read(path, delimiter, true)?;
+    let mut line = Vec::new();
+    read::open_text(path, gzip)?
+        .take(data_start)
+        .read_to_end(&mut line)
+        .map_err(|e| Error::io(format_args!("read `{path}`"), &e))?;
+    if line.starts_with(b"\xef\xbb\xbf") {
+        line.drain(..3);
+    }
+    if !line.is_empty() && !line.ends_with(b"\n") {
+        line.push(b'\n');
+    }
+    Ok(line)
 }
 
 /// A record's cells, if there is a record, and where the next one starts.

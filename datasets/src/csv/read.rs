@@ -13,7 +13,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow_array::{BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow_array::{BinaryArray, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow_buffer::Buffer;
 use engine::{Batch, Error, Rejected, Result};
 use flate2::read::MultiGzDecoder;
@@ -23,6 +23,7 @@ use super::cells::{Column, GROUP};
 use super::number::PADDING;
 use super::scan::{Rows, Stop, Want};
 use super::{CsvFile, CsvSource};
+use crate::originals::Originals;
 
 /// Wide rows: a block holds so many, so that the cost of a batch is spread over them.
 const ROWS_IN_BLOCK: usize = 2048;
@@ -304,12 +305,29 @@ impl Reader {
                 arrow_select::filter::filter_record_batch(&records, &BooleanArray::from(keep))
                     .map_err(|e| Error::input(format!("cannot filter a batch: {e}")))?;
         }
+        let originals = self.source.keep_originals.then(|| self.originals(&unparsed));
         let rejected = self.rejected(&unparsed);
         let first_row = self.n_rows;
         self.n_rows += records.num_rows() as u64;
         self.n_records += (n + self.rows.misfits.len()) as u64;
         let bytes = self.bytes();
-        Ok(Batch { shard: self.shard, first_row, records, rejected, bytes })
+        Ok(Batch { shard: self.shard, first_row, records, originals, rejected, bytes })
+    }
+
+    /// The lines of the rows that are left, without the line feed at their end.
+    fn originals(&self, unparsed: &[(usize, usize)]) -> BinaryArray {
+        let mut originals = Originals::default();
+        let mut bad = unparsed.iter().map(|&(row, _)| row).peekable();
+        let last = self.source.header.len() - 1;
+        for (row, (_, end)) in self.rows.cells(last, 0..self.rows.len()).enumerate() {
+            if bad.next_if_eq(&row).is_some() {
+                continue;
+            }
+            // A carriage return belongs to the line's ending; behind the text there is padding.
+            let end = end + usize::from(self.block[end] == b'\r');
+            originals.push(&self.block[self.rows.start(row)..end]);
+        }
+        originals.finish()
     }
 
     /// Misfits and unparsed rows as rejections, in record order.

@@ -10,6 +10,7 @@ use super::inflate::Input;
 use super::sniff::{Compression, HEAD, other_format};
 use super::{Frame, TfRecordReader};
 use crate::example::{ExampleDecoder, Payload, has_feature_lists};
+use crate::originals::Originals;
 
 /// How many records are looked at to find out which message they hold.
 const DETECT_RECORDS: usize = 16;
@@ -21,6 +22,8 @@ pub struct TfRecordOptions {
     pub payload: Payload,
     /// Names of the columns to read; all if `None`. Values of other features are not checked.
     pub columns: Option<Vec<String>>,
+    /// Keep the bytes of every good record ([`Batch::originals`]).
+    pub keep_originals: bool,
 }
 
 /// TFRecord files with tf.Examples or tf.SequenceExamples, uncompressed, gzip or zlib.
@@ -123,6 +126,7 @@ impl Source for TfRecordSource {
             shard,
             batch_rows: batch_rows.max(1),
             first_row: 0,
+            originals: self.options.keep_originals.then(Originals::default),
             bytes: 0,
             is_done: false,
         }))
@@ -137,6 +141,7 @@ struct Batches {
     shard: usize,
     batch_rows: usize,
     first_row: u64,
+    originals: Option<Originals>,
     /// Stored bytes that earlier batches consumed.
     bytes: u64,
     is_done: bool,
@@ -152,7 +157,12 @@ impl Batches {
         {
             let (reason, fatal) = match self.reader.next_frame() {
                 Ok(Some(Frame::Record(record))) => match self.decoder.push(record) {
-                    Ok(()) => continue,
+                    Ok(()) => {
+                        if let Some(originals) = &mut self.originals {
+                            originals.push(record);
+                        }
+                        continue;
+                    }
                     Err(reason) => (reason, false),
                 },
                 Ok(Some(Frame::Damaged(reason))) => (reason, false),
@@ -183,7 +193,8 @@ impl Batches {
         let records = self.decoder.finish()?;
         let first_row = self.first_row;
         self.first_row += records.num_rows() as u64;
-        Ok(Some(Batch { shard: self.shard, first_row, records, rejected, bytes }))
+        let originals = self.originals.as_mut().map(Originals::finish);
+        Ok(Some(Batch { shard: self.shard, first_row, records, originals, rejected, bytes }))
     }
 }
 

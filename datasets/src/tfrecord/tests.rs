@@ -185,7 +185,7 @@ fn other_formats_are_refused_by_name() {
             let path = dir.path().join("file");
             fs::write(&path, bytes).unwrap();
             let shards = vec![shard(&path)];
-            let options = TfRecordOptions { payload: Payload::Example, columns: None };
+            let options = TfRecordOptions { payload: Payload::Example, ..Default::default() };
             let source = Arc::new(TfRecordSource::open(shards.clone(), options).unwrap());
             let detected = TfRecordSource::open(shards, TfRecordOptions::default()).err().unwrap();
             let error = source.clone().read(0, 10).err().unwrap();
@@ -207,7 +207,7 @@ fn no_prefix_and_no_flipped_bit_of_a_file_panics() {
     let path = dir.path().join("file");
     let check = |bytes: &[u8]| {
         fs::write(&path, bytes).unwrap();
-        let options = TfRecordOptions { payload: Payload::Example, columns: None };
+        let options = TfRecordOptions { payload: Payload::Example, ..Default::default() };
         let source = Arc::new(TfRecordSource::open(vec![shard(&path)], options).unwrap());
         match source.clone().read(0, 2) {
             Ok(_) => drop(read(&source, 0, 2)),
@@ -322,7 +322,7 @@ fn projected_columns_are_the_same_as_without_projection() {
     let all = read_all(&source(&paths));
     let columns = Some(vec!["fare".to_owned(), "company".to_owned(), "nothing".to_owned()]);
     let shards = paths.iter().map(|path| shard(path)).collect();
-    let options = TfRecordOptions { payload: Payload::Detect, columns };
+    let options = TfRecordOptions { payload: Payload::Detect, columns, keep_originals: false };
     let some = read_all(&Arc::new(TfRecordSource::open(shards, options).unwrap()));
     assert_eq!(all.len(), some.len());
     for (all, some) in all.iter().zip(&some) {

@@ -7,7 +7,7 @@ use super::lower::Body;
 use crate::combine::{AnyCombineFn, Element, State};
 use crate::plan::{Node, Plan};
 use crate::run::check_receipt;
-use crate::{Error, ErrorKind, Receipt, Result, RunOptions, Shard, ShardReceipt};
+use crate::{Error, ErrorKind, Part, Receipt, Result, RunOptions, Shard, ShardReceipt};
 
 /// Merges what the workers send.
 pub(super) struct Collector {
@@ -16,6 +16,8 @@ pub(super) struct Collector {
     /// Rows counted, by node and shard.
     counted: BTreeMap<usize, Vec<u64>>,
     merges: BTreeMap<usize, Merge>,
+    /// What was written, by node and shard.
+    written: BTreeMap<usize, Vec<Option<Vec<Part>>>>,
     options: RunOptions,
 }
 
@@ -36,18 +38,23 @@ impl Collector {
         let shards = plan.source.shards().to_vec();
         let mut merges = BTreeMap::new();
         let mut counted = BTreeMap::new();
+        let mut written = BTreeMap::new();
         for (number, node) in plan.nodes.iter().enumerate() {
             if plan.counts_rows(number) {
                 counted.insert(number, vec![0; shards.len()]);
             }
-            if let Node::CombineGlobally { f, .. } = node {
-                let all = if plan.is_fed_by_keys(number) { peers } else { shards.len() };
-                let (f, state, early) = (f.clone(), f.create(), BTreeMap::new());
-                merges.insert(number, Merge { f, state, next: 0, all, early });
+            match node {
+                Node::CombineGlobally { f, .. } => {
+                    let all = if plan.is_fed_by_keys(number) { peers } else { shards.len() };
+                    let (f, state, early) = (f.clone(), f.create(), BTreeMap::new());
+                    merges.insert(number, Merge { f, state, next: 0, all, early });
+                }
+                Node::Write { .. } => drop(written.insert(number, vec![None; shards.len()])),
+                Node::ParDo { .. } | Node::CombinePerKey { .. } => {}
             }
         }
         let receipts = vec![ShardReceipt::default(); shards.len()];
-        Collector { shards, receipts, counted, merges, options: options.clone() }
+        Collector { shards, receipts, counted, merges, written, options: options.clone() }
     }
 
     pub(super) fn add(&mut self, body: Body) -> Result<()> {
@@ -64,6 +71,11 @@ impl Collector {
                 if let Some(counted) = self.counted.get_mut(&node) {
                     counted[shard] += rows;
                 }
+            }
+            Body::Written { node, shard, parts } => {
+                let written =
+                    self.written.get_mut(&node).ok_or_else(|| lost("the sink of a shard"))?;
+                written[shard] = Some(parts);
             }
             Body::State { node, shard, bytes } => {
                 let merge = self.merges.get_mut(&node).ok_or_else(|| lost("a state of no node"))?;
@@ -87,6 +99,11 @@ impl Collector {
             merge.f.compact(&mut merge.state);
             states.push((node, merge.f.encode(&merge.state).into()));
         }
+        let mut written = Vec::new();
+        for (node, shards) in self.written {
+            let shards: Option<Vec<Vec<Part>>> = shards.into_iter().collect();
+            written.push((node, shards.ok_or_else(|| lost("what was written of a shard"))?));
+        }
         for (index, receipt) in self.receipts.iter_mut().enumerate() {
             let mut counts = self.counted.values().map(|counted| counted[index]);
             receipt.counted = counts.next().unwrap_or(receipt.read - receipt.rejected);
@@ -97,7 +114,7 @@ impl Collector {
         }
         let receipt = Receipt { shards: self.shards.into_iter().zip(self.receipts).collect() };
         check_receipt(&receipt, &self.options)?;
-        Ok(Body::Outputs { states, receipt })
+        Ok(Body::Outputs { states, written, receipt })
     }
 }
 

@@ -3,6 +3,7 @@
 //! ```text
 //!  read ──► par_do ──► combine: one state per shard ───────────────┐
 //!   │           │                                                  │ exchange to worker 0
+//!   │           ├────► write: shards under temporary names ─────────┤ where they are
 //!   │           └────► keys: tables, sorted runs ══► owner: blocks ┤
 //!   │                                   exchange by key     │      ▼
 //!   └── receipts ─────────────────────────────────────► collect: merge in shard order
@@ -35,11 +36,12 @@ use super::{Failure, Job, Workers, execute};
 use crate::combine::{AnyCombineFn, Element, State};
 use crate::plan::{AnyDoFn, AnyKeyed, Node, Outputs, Plan};
 use crate::run::check_rejected;
+use crate::sink::Part;
 use crate::{Error, Result, RunOptions, ShardReader, ShardReceipt};
 
 pub(super) type Time = u64;
-type Items<'s> = Stream<'s, Time, Vec<Item>>;
-type Messages<'s> = Stream<'s, Time, Vec<Message>>;
+pub(super) type Items<'s> = Stream<'s, Time, Vec<Item>>;
+pub(super) type Messages<'s> = Stream<'s, Time, Vec<Message>>;
 type Session<'a, 'b, T> = OutputBuilderSession<'a, Time, CapacityContainerBuilder<Vec<T>>>;
 
 /// What flows between the operators of one worker.
@@ -70,10 +72,16 @@ pub(super) enum Body {
     Counted { node: usize, shard: usize, rows: u64 },
     /// The state of a node over a shard.
     State { node: usize, shard: usize, bytes: serde_bytes::ByteBuf },
+    /// What a node has written of a shard.
+    Written { node: usize, shard: usize, parts: Vec<Part> },
     /// A piece of the sorted run that worker `from` has for worker `to`.
     Piece { from: usize, bytes: serde_bytes::ByteBuf },
-    /// The end of the run: states and the receipt.
-    Outputs { states: Vec<(usize, serde_bytes::ByteBuf)>, receipt: crate::Receipt },
+    /// The end of the run: states, what was written, and the receipt.
+    Outputs {
+        states: Vec<(usize, serde_bytes::ByteBuf)>,
+        written: Vec<(usize, Vec<Vec<Part>>)>,
+        receipt: crate::Receipt,
+    },
 }
 
 /// Runs a plan on timely workers and gives the outputs, the same in every process.
@@ -145,10 +153,10 @@ fn assign(plan: &Plan, processes: usize, process: usize) -> Vec<usize> {
 
 /// What every operator of one worker knows while the dataflow is built.
 #[derive(Clone)]
-struct Here<'a> {
-    plan: &'a Plan,
+pub(super) struct Here<'a> {
+    pub(super) plan: &'a Plan,
     options: &'a RunOptions,
-    failure: &'a Arc<Failure>,
+    pub(super) failure: &'a Arc<Failure>,
     index: usize,
     peers: usize,
     threads: usize,
@@ -187,6 +195,10 @@ impl Here<'_> {
                     let (items, counted) = self.per_key(scope, input, number, f);
                     messages.push(counted);
                     Some(items)
+                }
+                Node::Write { f, .. } => {
+                    messages.push(self.write(input, number, f.clone()));
+                    None
                 }
             });
         }
@@ -608,12 +620,14 @@ impl Here<'_> {
                     move |input, _output| {
                         input.for_each_stamp(|_, data| {
                             for message in data.flat_map(|messages| messages.drain(..)) {
-                                if let Body::Outputs { states, receipt } = message.body {
+                                if let Body::Outputs { states, written, receipt } = message.body {
                                     let states = states
                                         .into_iter()
                                         .map(|(node, bytes)| (node, bytes.into_vec()))
                                         .collect();
-                                    *out.borrow_mut() = Some(Outputs { states, receipt });
+                                    let written = written.into_iter().collect();
+                                    let outputs = Outputs { states, written, receipt };
+                                    *out.borrow_mut() = Some(outputs);
                                 }
                             }
                         });
@@ -670,7 +684,7 @@ fn pick<'s, A: Clone + 'static, B: 'static>(
 }
 
 /// How many records an element stands for, by the node that made it.
-fn rows_of(plan: &Plan, input: Option<usize>) -> impl Fn(&Element) -> u64 + 'static {
+pub(super) fn rows_of(plan: &Plan, input: Option<usize>) -> impl Fn(&Element) -> u64 + 'static {
     let made_by = input.map(|input| plan.nodes[input].clone());
     move |element| match &made_by {
         None => element.downcast_ref::<crate::Batch>().map_or(0, crate::Rows::rows),
@@ -679,7 +693,7 @@ fn rows_of(plan: &Plan, input: Option<usize>) -> impl Fn(&Element) -> u64 + 'sta
     }
 }
 
-fn in_shard(error: Error, plan: &Plan, shard: usize) -> Error {
+pub(super) fn in_shard(error: Error, plan: &Plan, shard: usize) -> Error {
     let shard = plan.source.shards().get(shard).map(crate::Shard::name).unwrap_or_default();
     let detail = match error.detail() {
         Some(detail) => format!("{detail} Seen in shard `{shard}`."),

@@ -11,6 +11,7 @@ mod mesh_control;
 mod mesh_frame;
 mod mesh_hello;
 mod mesh_wire;
+mod write;
 
 pub use execute::{Job, Workers, execute};
 pub use failure::Failure;

@@ -218,7 +218,14 @@ mod tests {
         batches.par_do(Prepare::new(Arc::new(options)));
         let plan = pipeline.plan();
         let Node::ParDo { f, .. } = &plan.nodes[0] else { panic!("one node was added") };
-        let batch = Batch { shard: 0, first_row: 0, records, rejected: Vec::new(), bytes: 0 };
+        let batch = Batch {
+            shard: 0,
+            first_row: 0,
+            records,
+            originals: None,
+            rejected: Vec::new(),
+            bytes: 0,
+        };
         let (mut elements, _) = f.process(&(Arc::new(batch) as Element))?;
         let element = elements.remove(0);
         assert_eq!(f.rows(&element), 4);

@@ -78,7 +78,14 @@ mod tests {
             let column: ArrayRef = Arc::new(Int64Array::from(rows.to_vec()));
             let records = RecordBatch::try_from_iter([("x", column)]).unwrap();
             let first_row = (i * batch_rows) as u64;
-            let batch = Batch { shard, first_row, records, rejected: Vec::new(), bytes: 0 };
+            let batch = Batch {
+                shard,
+                first_row,
+                records,
+                originals: None,
+                rejected: Vec::new(),
+                bytes: 0,
+            };
             let (records, _) = sample.of(&batch).unwrap();
             out.extend(records.column(0).as_primitive::<Int64Type>().values());
         }
@@ -104,7 +111,14 @@ mod tests {
     fn rates_that_are_no_share() {
         for rate in [0.0, -1.0, 1.5, f64::NAN] {
             let records = RecordBatch::new_empty(Arc::new(arrow_schema::Schema::empty()));
-            let batch = Batch { shard: 0, first_row: 0, records, rejected: Vec::new(), bytes: 0 };
+            let batch = Batch {
+                shard: 0,
+                first_row: 0,
+                records,
+                originals: None,
+                rejected: Vec::new(),
+                bytes: 0,
+            };
             assert!(Sample::new(Some(rate), &[]).of(&batch).is_err());
         }
     }

@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 /// Rows and rejected records of a file, read in batches of `batch_rows`.
 fn read(path: &str, bytes: u64, batch_rows: usize) -> Option<(usize, Vec<(u64, u64, bool)>)> {
     let shards = vec![Shard { path: path.to_owned(), part: None, bytes }];
-    let options = TfRecordOptions { payload: Payload::Example, columns: None };
+    let options = TfRecordOptions { payload: Payload::Example, ..Default::default() };
     let source = Arc::new(TfRecordSource::open(shards, options).expect("nothing to look at"));
     let (mut rows, mut rejected) = (0, Vec::new());
     for batch in source.read(0, batch_rows).ok()? {

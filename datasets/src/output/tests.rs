@@ -1,0 +1,249 @@
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use ::parquet::arrow::ArrowWriter;
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
+use engine::Source;
+use flate2::write::GzEncoder;
+
+use super::*;
+use crate::inputs::InputFile;
+use crate::{ReadOptions, TfRecordWriter, open};
+
+/// Opens one file as a source.
+fn source(path: &Path) -> Arc<dyn Source> {
+    let bytes = fs::metadata(path).unwrap().len();
+    let file = InputFile { path: path.to_str().unwrap().to_owned(), bytes };
+    let types = crate::csv::CsvTypes {
+        columns: [("i", crate::csv::CsvType::Int), ("s", crate::csv::CsvType::String)]
+            .map(|(name, of)| (name.to_owned(), of))
+            .into(),
+    };
+    let csv_types = Some(types);
+    let options = ReadOptions { keep_originals: true, csv_types, ..ReadOptions::default() };
+    open(vec![file], None, &options).unwrap()
+}
+
+/// Writes the rows of every shard of a file for which `keep` holds into `out`.
+fn copy(from: &Path, format: &RowFormat, out: &Path, batch_rows: usize, keep: fn(u64) -> bool) {
+    let source = source(from);
+    for (number, shard) in source.shards().iter().enumerate() {
+        let mut writer = RowsWriter::create(out, format, shard).unwrap();
+        let mut row = 0;
+        let mut kept = 0;
+        for batch in source.clone().read(number, batch_rows).unwrap() {
+            let batch = batch.unwrap();
+            let rows = row..row + batch.records.num_rows() as u64;
+            row = rows.end;
+            let mask = BooleanArray::from_iter(rows.map(|row| Some(keep(row))));
+            kept += mask.true_count() as u64;
+            writer.write(&batch, Some(&mask)).unwrap();
+        }
+        assert_eq!(writer.finish().unwrap(), kept);
+    }
+}
+
+fn examples(n: usize) -> Vec<Vec<u8>> {
+    // features { feature { key: "x" value { int64_list { value: i } } } }, with an unknown field.
+    let example = |i: usize| {
+        let mut record = b"\x0a\x0c\x0a\x0a\x0a\x01x\x12\x05\x1a\x03\x0a\x01".to_vec();
+        record.extend([i as u8 % 100, 0xf8, 0x07, 0x01]);
+        record
+    };
+    (0..n).map(example).collect()
+}
+
+fn tfrecord(records: &[Vec<u8>]) -> Vec<u8> {
+    let mut writer = TfRecordWriter::new(Vec::new());
+    records.iter().for_each(|record| writer.write(record).unwrap());
+    writer.into_inner()
+}
+
+#[test]
+fn records_are_written_as_they_came() {
+    let place = tempfile::tempdir().unwrap();
+    let (from, out) = (place.path().join("a.tfrecord"), place.path().join("b.tfrecord"));
+    let records = examples(50);
+    fs::write(&from, tfrecord(&records)).unwrap();
+    let format = RowFormat::kept("tfrecord").unwrap();
+    for batch_rows in [1, 7, 4096] {
+        copy(&from, &format, &out, batch_rows, |_| true);
+        assert_eq!(fs::read(&out).unwrap(), fs::read(&from).unwrap());
+        copy(&from, &format, &out, batch_rows, |row| row % 3 == 0);
+        let expected: Vec<_> = records.iter().step_by(3).cloned().collect();
+        assert_eq!(fs::read(&out).unwrap(), tfrecord(&expected));
+    }
+}
+
+#[test]
+fn lines_are_written_as_they_came() {
+    let place = tempfile::tempdir().unwrap();
+    let (from, out) = (place.path().join("a.csv"), place.path().join("b.csv"));
+    let format = RowFormat::kept("csv").unwrap();
+    let check = |text: &str, expected: &str| {
+        fs::write(&from, text).unwrap();
+        for batch_rows in [1, 2, 4096] {
+            copy(&from, &format, &out, batch_rows, |row| row != 1);
+            assert_eq!(fs::read_to_string(&out).unwrap(), expected);
+        }
+    };
+    check("i,s\n1,0.10\n2,b\n3,\"x,\n\"\"y\"\n", "i,s\n1,0.10\n3,\"x,\n\"\"y\"\n");
+    // Other line endings, blank lines, an undecodable line, no ending at the end.
+    check("\u{feff}i,s\r\n1,a\r\n\r\nx,y\r\n2,b\r\n3,c", "i,s\r\n1,a\r\n3,c\n");
+    check("i,s\n", "i,s\n");
+    let zipped = place.path().join("a.csv.gz");
+    let mut zip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut zip, b"i,s\n1,a\n2,b\n3,c\n").unwrap();
+    fs::write(&zipped, zip.finish().unwrap()).unwrap();
+    let out = place.path().join("b.csv.gz");
+    copy(&zipped, &format, &out, 2, |row| row != 1);
+    let mut text = String::new();
+    let mut unzip = flate2::read::MultiGzDecoder::new(fs::File::open(&out).unwrap());
+    std::io::Read::read_to_string(&mut unzip, &mut text).unwrap();
+    assert_eq!(text, "i,s\n1,a\n3,c\n");
+}
+
+#[test]
+fn tables_keep_their_schema_and_have_the_same_bytes() {
+    let place = tempfile::tempdir().unwrap();
+    let (from, out) = (place.path().join("a.parquet"), place.path().join("b.parquet"));
+    let numbers: ArrayRef =
+        Arc::new(Int64Array::from_iter((0..20_000).map(|i| (i % 10 != 3).then_some(i))));
+    let words: ArrayRef =
+        Arc::new(StringArray::from_iter_values((0..20_000).map(|i| format!("w{}", i % 7))));
+    let records = RecordBatch::try_from_iter([("i", numbers), ("s", words)]).unwrap();
+    let mut writer =
+        ArrowWriter::try_new(fs::File::create(&from).unwrap(), records.schema(), None).unwrap();
+    writer.write(&records).unwrap();
+    writer.close().unwrap();
+    let format = RowFormat::kept("parquet").unwrap();
+    let read = || {
+        let file = fs::File::open(&out).unwrap();
+        let reader =
+            ::parquet::arrow::arrow_reader::ParquetRecordBatchReader::try_new(file, 1 << 20);
+        reader.unwrap().map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let mut bytes = Vec::new();
+    for batch_rows in [1000, 4096, 4097, 100_000] {
+        copy(&from, &format, &out, batch_rows, |_| true);
+        assert_eq!(read(), std::slice::from_ref(&records));
+        bytes.push(fs::read(&out).unwrap());
+    }
+    assert!(bytes.windows(2).all(|pair| pair[0] == pair[1]));
+    copy(&from, &format, &out, 4096, |_| false);
+    assert!(read().is_empty());
+    let file = fs::File::open(&out).unwrap();
+    let schema = ::parquet::arrow::arrow_reader::ArrowReaderMetadata::load(
+        &file,
+        ::parquet::arrow::arrow_reader::ArrowReaderOptions::new(),
+    );
+    assert_eq!(schema.unwrap().schema(), &records.schema());
+}
+
+#[test]
+fn other_formats_are_encoded() {
+    let place = tempfile::tempdir().unwrap();
+    let from = place.path().join("a.csv");
+    fs::write(&from, "i,s\n1,a\n,\"b,\"\"\"\n2,\n").unwrap();
+    let out = place.path().join("b");
+    copy(&from, &RowFormat::named("csv").unwrap(), &out, 2, |_| true);
+    assert_eq!(fs::read_to_string(&out).unwrap(), fs::read_to_string(&from).unwrap());
+    copy(&from, &RowFormat::named("tfrecord").unwrap(), &out, 2, |_| true);
+    let source = source(&out);
+    let batch = source.read(0, 100).unwrap().next().unwrap().unwrap();
+    let names: Vec<_> =
+        batch.records.schema().fields().iter().map(|field| field.name().clone()).collect();
+    assert_eq!((batch.records.num_rows(), names), (3, vec!["i".to_owned(), "s".to_owned()]));
+    assert!(RowFormat::named("xml").is_err());
+}
+
+#[test]
+fn an_output_appears_whole_or_not_at_all() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("deep/out");
+    let names = |path: &Path| {
+        let mut names: Vec<_> = fs::read_dir(path)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort_unstable();
+        names
+    };
+    let directory = OutputDirectory::create(&path, false).unwrap();
+    fs::write(directory.file("a/x").unwrap(), "x").unwrap();
+    assert!(!path.exists());
+    drop(directory);
+    assert!(names(path.parent().unwrap()).is_empty());
+
+    // What a crash has left is in nobody's way.
+    fs::create_dir(path.parent().unwrap().join(".out-crash.partial")).unwrap();
+    let saved = |directory: &OutputDirectory, name: &str| SavedShard {
+        shard: format!("/in/{name}"),
+        name: name.to_owned(),
+        rows: 1,
+        place: directory.place(),
+    };
+    let write = |overwrite: bool, text: &str| {
+        let first = OutputDirectory::create(&path, overwrite)?;
+        // Another process.
+        let second = OutputDirectory::create(&path, overwrite)?;
+        fs::write(first.file("a").unwrap(), text).unwrap();
+        fs::write(second.file("b/c").unwrap(), text).unwrap();
+        let shards = [saved(&first, "a"), saved(&second, "b/c")];
+        second.leave();
+        drop(second);
+        first.commit(&shards, &[("_note", b"n")])
+    };
+    write(false, "first").unwrap();
+    assert_eq!(names(&path), ["_note", RECEIPT, "a", "b"]);
+    assert_eq!(fs::read_to_string(path.join("b/c")).unwrap(), "first");
+    let receipt = fs::read_to_string(path.join(RECEIPT)).unwrap();
+    assert!(receipt.contains("{\"name\": \"b/c\", \"rows\": 1, \"of\": \"/in/b/c\"}"), "{receipt}");
+    let error = write(false, "second").unwrap_err();
+    assert!(error.message().ends_with("is there already"), "{error}");
+    write(true, "second").unwrap();
+    assert_eq!(fs::read_to_string(path.join("a")).unwrap(), "second");
+    assert_eq!(names(path.parent().unwrap()), [".out-crash.partial", "out"]);
+
+    // A shard that is not where it should be.
+    let directory = OutputDirectory::create(&place.path().join("other"), false).unwrap();
+    let error = directory.commit(&[saved(&directory, "a")], &[]).unwrap_err();
+    assert!(error.message().starts_with("cannot take over"), "{error}");
+    drop(directory);
+    assert_eq!(names(place.path()), ["deep"]);
+}
+
+#[test]
+fn places_that_are_taken_are_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name);
+    fs::create_dir_all(path("full/in")).unwrap();
+    fs::create_dir(path("empty")).unwrap();
+    fs::write(path("full/x"), "").unwrap();
+    let create = |name: &str, expected: &str| {
+        let error = OutputDirectory::create(&path(name), true).unwrap_err();
+        assert!(error.message().ends_with(expected), "{error}");
+    };
+    create("full/x", "is not a directory");
+    create("full", "holds other files");
+    create("full/x/y", "File exists (os error 17)");
+    OutputDirectory::create(&path("empty"), false).unwrap();
+
+    let files = [InputFile { path: path("full/x").to_str().unwrap().to_owned(), bytes: 0 }];
+    let inputs = [path("full").to_str().unwrap().to_owned()];
+    let check = |name: &str, inputs: &[String], expected: Option<&str>| {
+        let refused = OutputDirectory::refuse_inputs(&path(name), inputs, &files).err();
+        let refused = refused.map(|error| error.message().to_owned());
+        match expected {
+            None => assert_eq!(refused, None),
+            Some(end) => assert!(refused.clone().unwrap().ends_with(end), "{refused:?}"),
+        }
+    };
+    check("full", &inputs, Some("holds inputs"));
+    check("", &[], Some("holds inputs"));
+    check("full/out", &inputs, Some("is inside of an input"));
+    check("full/in/../out/deep", &inputs, Some("is inside of an input"));
+    check("full/out", &[], None);
+    check("out", &inputs, None);
+}
