@@ -124,7 +124,14 @@ mod tests {
             let options = RecordBatchOptions::new().with_row_count(Some(rows));
             let schema = Arc::new(Schema::empty());
             let records = RecordBatch::try_new_with_options(schema, vec![], &options).unwrap();
-            let batch = Batch { shard, first_row: 0, records, rejected: Vec::new(), bytes: 0 };
+            let batch = Batch {
+                shard,
+                first_row: 0,
+                records,
+                originals: None,
+                rejected: Vec::new(),
+                bytes: 0,
+            };
             Ok(Box::new(std::iter::once(Ok(batch))))
         }
     }

@@ -136,7 +136,14 @@ fn found(options: &SkewOptions, sides: &[Vec<Example>; 2], cut: usize, flat: boo
         for (i, examples) in sides[shard].chunks(cut).enumerate() {
             let records = records(examples, flat && i % 2 == 0);
             let first_row = (i * cut) as u64;
-            let batch = Batch { shard, first_row, records, rejected: Vec::new(), bytes: 0 };
+            let batch = Batch {
+                shard,
+                first_row,
+                records,
+                originals: None,
+                rejected: Vec::new(),
+                bytes: 0,
+            };
             let mut out = Emit::default();
             fingerprint.process(&batch, &mut out).unwrap();
             for rows in out.into_elements() {
@@ -401,6 +408,7 @@ fn an_identifier_that_everybody_shares_takes_little_room() {
         shard: 0,
         first_row: 0,
         records: records(&many, true),
+        originals: None,
         rejected: Vec::new(),
         bytes: 0,
     };
@@ -424,7 +432,14 @@ fn what_options_name_has_to_be_there() {
         let mut acc = Sides.create_accumulator();
         for (shard, examples) in sides.iter().enumerate() {
             let records = records(examples, false);
-            let batch = Batch { shard, first_row: 0, records, rejected: Vec::new(), bytes: 0 };
+            let batch = Batch {
+                shard,
+                first_row: 0,
+                records,
+                originals: None,
+                rejected: Vec::new(),
+                bytes: 0,
+            };
             let mut out = Emit::default();
             if let Err(error) = fingerprint.process(&batch, &mut out) {
                 return assert_eq!(error.to_string(), expected);
