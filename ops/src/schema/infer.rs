@@ -196,7 +196,7 @@ fn fixed_shape(view: FeatureView<'_, '_>) -> Option<FixedShape> {
 }
 
 /// How many values there are: a number only if it is always the same.
-fn value_counts(view: FeatureView<'_, '_>) -> Option<ShapeType> {
+pub(crate) fn value_counts(view: FeatureView<'_, '_>) -> Option<ShapeType> {
     let count = |&(min, max): &(i64, i64)| match (min, max) {
         (..=0, _) => ValueCount::default(),
         (min, max) if min == max => ValueCount { min: Some(min), max: Some(max) },

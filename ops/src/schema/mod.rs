@@ -3,3 +3,4 @@
 mod infer;
 
 pub use infer::{InferOptions, Transformation, create_column, infer_schema};
+pub(crate) use infer::{custom_domain, value_counts};

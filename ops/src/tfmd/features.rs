@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use engine::{Error, Result};
 
-use super::feature::DomainInfo;
+use super::feature::{DomainInfo, PresenceConstraints, ShapeType};
 use super::feature_name_statistics::{FieldId, Stats};
 use super::string_domain::Categorical;
 use super::{
-    CommonStatistics, CustomStatistic, Feature, FeatureNameStatistics, FeatureType, LifecycleStage,
-    Path, Schema, SparseFeature, StringDomain, WeightedFeature,
+    CommonStatistics, CustomStatistic, Feature, FeatureNameStatistics, FeaturePresence,
+    FeatureType, FixedShape, LifecycleStage, Path, Schema, SparseFeature, StringDomain,
+    WeightedFeature,
 };
 
 impl Feature {
@@ -36,6 +37,22 @@ impl Feature {
     /// Whether its stage of life keeps it from being validated.
     pub fn is_retired(&self) -> bool {
         is_retired(self.lifecycle_stage, self.deprecated)
+    }
+
+    /// How many examples must have it; none if that is not said, or said of a group.
+    pub fn presence(&self) -> Option<&FeaturePresence> {
+        match &self.presence_constraints {
+            Some(PresenceConstraints::Presence(presence)) => Some(presence),
+            _ => None,
+        }
+    }
+
+    /// The fixed number of values along each dimension, if there is one.
+    pub fn shape(&self) -> Option<&FixedShape> {
+        match &self.shape_type {
+            Some(ShapeType::Shape(shape)) => Some(shape),
+            _ => None,
+        }
     }
 
     /// The features of a struct; none if this is not one.

@@ -1,0 +1,236 @@
+//! The texts of anomalies that concern several features or whole datasets.
+
+use super::reason::Reason;
+use super::words::six_digits;
+use crate::tfmd::anomaly_info::Type;
+
+// Sparse and weighted features.
+
+pub(super) fn sparse_name_collision() -> Reason {
+    Reason::new(
+        Type::SparseFeatureNameCollision,
+        "Sparse feature name collision",
+        "Sparse feature name collision.",
+    )
+    .rule("sparse_feature.name", "a name that no other feature has")
+}
+
+pub(super) fn weighted_name_collision() -> Reason {
+    Reason::new(
+        Type::WeightedFeatureNameCollision,
+        "Weighted feature name collision",
+        "Weighted feature name collision.",
+    )
+    .rule("weighted_feature.name", "a name that no other feature has")
+}
+
+pub(super) fn sparse_missing_value(count: f64) -> Reason {
+    let count = six_digits(count);
+    Reason::new(
+        Type::SparseFeatureMissingValue,
+        "Missing value feature",
+        format!("Found {count} examples missing value feature"),
+    )
+    .rule("sparse_feature.value_feature", "present where an index is")
+    .observed(format_args!("{count} examples without it"))
+}
+
+pub(super) fn sparse_missing_index(index: &str, count: i64) -> Reason {
+    Reason::new(
+        Type::SparseFeatureMissingIndex,
+        "Missing index feature",
+        format!("Found {count} examples missing index feature: {index}"),
+    )
+    .rule("sparse_feature.index_feature", "present where the value is")
+    .observed(format_args!("{count} examples without `{index}`"))
+}
+
+pub(super) fn sparse_length_mismatch(index: &str, statistic: &str, difference: i64) -> Reason {
+    Reason::new(
+        Type::SparseFeatureLengthMismatch,
+        "Length mismatch between value and index feature",
+        format!(
+            "Mismatch between index feature: {index} and value column, with {statistic} = \
+             {difference}"
+        ),
+    )
+    .rule("sparse_feature.index_feature", "as many indices as values")
+    .observed(format_args!("`{index}`: {statistic} = {difference}"))
+}
+
+pub(super) fn weighted_missing_value(count: f64) -> Reason {
+    let count = six_digits(count);
+    Reason::new(
+        Type::WeightedFeatureMissingValue,
+        "Missing value feature",
+        format!("Found {count} examples missing value feature."),
+    )
+    .rule("weighted_feature.feature", "present where the weight is")
+    .observed(format_args!("{count} examples without it"))
+}
+
+pub(super) fn weighted_missing_weight(count: f64) -> Reason {
+    let count = six_digits(count);
+    Reason::new(
+        Type::WeightedFeatureMissingWeight,
+        "Missing weight feature",
+        format!("Found {count} examples missing weight feature."),
+    )
+    .rule("weighted_feature.weight_feature", "present where the value is")
+    .observed(format_args!("{count} examples without it"))
+}
+
+pub(super) fn weighted_length_mismatch(min: i64, max: i64) -> Reason {
+    Reason::new(
+        Type::WeightedFeatureLengthMismatch,
+        "Length mismatch between value and weight feature",
+        format!(
+            "Mismatch between weight and value feature with min_weight_length_diff = {min} and \
+             max_weight_length_diff = {max}."
+        ),
+    )
+    .rule("weighted_feature.weight_feature", "as many weights as values")
+    .observed(format_args!("differences from {min} to {max}"))
+}
+
+// Comparisons of distributions.
+
+/// Which two datasets are compared: `treatment` against `control`.
+#[derive(Clone, Copy)]
+pub(super) struct Compared {
+    pub(super) treatment: &'static str,
+    pub(super) control: &'static str,
+}
+
+pub(super) fn control_data_missing(compared: Compared, rule: &'static str) -> Reason {
+    let control = compared.control;
+    Reason::new(
+        Type::ComparatorControlDataMissing,
+        format!("{control} data missing"),
+        format!("{control} data is missing."),
+    )
+    .rule(rule, format_args!("statistics of the feature in the {control} data"))
+    .observed("none")
+}
+
+pub(super) fn high_distance(
+    kind: Type,
+    name: &str,
+    compared: Compared,
+    rule: &'static str,
+    (distance, threshold): (f64, f64),
+    label: Option<&str>,
+) -> Reason {
+    let Compared { treatment, control } = compared;
+    let value = six_digits(distance);
+    let limit = six_digits(threshold);
+    let most = match label {
+        Some(label) => format!(" The feature value with maximum difference is: {label}"),
+        None => String::new(),
+    };
+    Reason::new(
+        kind,
+        format!("High {name} between {treatment} and {control}"),
+        format!(
+            "The {name} between {treatment} and {control} is {value} (up to six significant \
+             digits), above the threshold {limit}.{most}"
+        ),
+    )
+    .rule(rule, threshold)
+    .observed(match label {
+        Some(label) => format!("{distance}, most at `{label}`"),
+        None => distance.to_string(),
+    })
+}
+
+// Numbers of examples.
+
+pub(super) fn more_examples_than_none(control: &str, rule: &'static str, max: f64) -> Reason {
+    Reason::new(
+        Type::ComparatorHighNumExamples,
+        format!("High num examples in current dataset versus the {control}, which has 0."),
+        format!(
+            "The {control} has 0 examples, so there is a high number of examples in the current \
+             dataset versus the {control}."
+        ),
+    )
+    .rule(rule, max)
+    .observed(format_args!("the {control} has no examples"))
+}
+
+pub(super) fn high_ratio_of_examples(
+    control: &str,
+    rule: &'static str,
+    max: f64,
+    ratio: f64,
+) -> Reason {
+    Reason::new(
+        Type::ComparatorHighNumExamples,
+        format!("High num examples in current dataset versus the {control}."),
+        format!(
+            "The ratio of num examples in the current dataset versus the {control} is {} (up to \
+             six significant digits), which is above the threshold {}.",
+            six_digits(ratio),
+            six_digits(max)
+        ),
+    )
+    .rule(rule, max)
+    .observed(ratio)
+}
+
+pub(super) fn low_ratio_of_examples(
+    control: &str,
+    rule: &'static str,
+    min: f64,
+    ratio: f64,
+) -> Reason {
+    Reason::new(
+        Type::ComparatorLowNumExamples,
+        format!("Low num examples in current dataset versus the {control}."),
+        format!(
+            "The ratio of num examples in the current dataset versus the {control} is {} (up to \
+             six significant digits), which is below the threshold {}.",
+            six_digits(ratio),
+            six_digits(min)
+        ),
+    )
+    .rule(rule, min)
+    .observed(ratio)
+}
+
+pub(super) fn few_examples(min: i64, actual: f64) -> Reason {
+    let count = six_digits(actual);
+    Reason::new(
+        Type::DatasetLowNumExamples,
+        "Low num examples in dataset.",
+        format!("The dataset has {count} examples, which is fewer than expected."),
+    )
+    .rule("dataset_constraints.min_examples_count", min)
+    .observed(actual)
+}
+
+pub(super) fn many_examples(max: i64, actual: f64) -> Reason {
+    let count = six_digits(actual);
+    Reason::new(
+        Type::DatasetHighNumExamples,
+        "High num examples in dataset.",
+        format!("The dataset has {count} examples, which is more than expected."),
+    )
+    .rule("dataset_constraints.max_examples_count", max)
+    .observed(actual)
+}
+
+// Derived features.
+
+pub(super) fn derived_source_not_in_schema() -> Reason {
+    let text = "Derived source not set in schema.";
+    Reason::new(Type::DerivedFeatureInvalidSource, text, text)
+        .rule("validation_derived_source", "the source that the statistics name")
+        .observed("none")
+}
+
+pub(super) fn derived_with_wrong_stage() -> Reason {
+    let text = "Derived feature has wrong lifecycle.";
+    Reason::new(Type::DerivedFeatureBadLifecycle, text, text)
+        .rule("lifecycle_stage", "VALIDATION_DERIVED")
+}
