@@ -36,33 +36,34 @@ pub enum CellValues {
 impl fmt::Display for CellValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CellValues::Between(low, high) => {
-                write!(f, "{} to {}", Short(*low), Short(*high))
-            }
-            CellValues::At(value) => write!(f, "{}", Short(*value)),
+            CellValues::Between(low, high) => write!(f, "{} to {}", short(*low), short(*high)),
+            CellValues::At(value) => f.write_str(&short(*value)),
             CellValues::Infinite => f.write_str("infinite"),
             CellValues::Nan => f.write_str("NaN"),
         }
     }
 }
 
-/// A number in six significant digits.
-struct Short(f64);
+/// A number in six significant digits, as C's `%g` writes it.
+pub(super) fn short(x: f64) -> String {
+    rounded(x, 6)
+}
 
-impl fmt::Display for Short {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let magnitude = self.0.abs().log10().floor();
-        if self.0 == 0.0 || (-5.0..15.0).contains(&magnitude) {
-            let digits = if self.0 == 0.0 { 0.0 } else { (5.0 - magnitude).max(0.0) };
-            let text = format!("{:.*}", digits as usize, self.0);
-            let text = match text.contains('.') {
-                true => text.trim_end_matches('0').trim_end_matches('.'),
-                false => &text,
-            };
-            f.write_str(text)
-        } else {
-            write!(f, "{:.5e}", self.0)
-        }
+/// A number in so many significant digits, without zeros at the end.
+pub(super) fn rounded(x: f64, digits: i32) -> String {
+    let magnitude = x.abs().log10().floor();
+    if x == 0.0 || !x.is_finite() {
+        return if x == 0.0 { "0".to_owned() } else { x.to_string() };
+    }
+    if !(-5.0..15.0).contains(&magnitude) {
+        return format!("{:.*e}", (digits - 1).max(0) as usize, x);
+    }
+    let decimals = (digits - 1 - magnitude as i32).max(0);
+    let text = format!("{x:.*}", decimals as usize);
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
     }
 }
 
@@ -241,7 +242,7 @@ pub(super) mod tests {
 
     #[test]
     fn text() {
-        let check = |value: f64, expected: &str| assert_eq!(Short(value).to_string(), expected);
+        let check = |value: f64, expected: &str| assert_eq!(short(value), expected);
         check(0.0, "0");
         check(1234.5678, "1234.57");
         check(1e6, "1000000");

@@ -1,6 +1,28 @@
 //! The L-infinity distance of two sets of labels: TFDV's `infinity_norm`.
 
+use super::metric::{LABELS, Measured, Metric, no_minimum};
 use super::{Distance, Labels};
+
+pub(super) const METRIC: Metric = Metric {
+    name: "infinity_norm",
+    doc: "TFDV's L-infinity: the largest change of a listed label's share",
+    formula: "max |p − q| over listed labels; 0 for numbers",
+    noise: "all labels' hypergeometric or normal tails together, which bounds it",
+    citation: "TensorFlow Data Validation, anomalies/metrics.cc",
+    kinds: LABELS,
+    threshold: |comparator| comparator.infinity_norm.as_ref()?.threshold,
+    minimum: no_minimum,
+    measure: |pair, options| {
+        let value = infinity_norm(&pair.current.labels, &pair.control.labels).value;
+        let table = &pair.listed;
+        Some(Measured {
+            value,
+            noise: (!table.is_empty())
+                .then(|| table.noise_of_largest(value, pair.alpha, 1.0 / table.n, 1.0 / table.m)),
+            contributors: table.contributors(options.contributors, |p, q| p - q),
+        })
+    },
+};
 
 /// The largest difference of a label's share: max |p − q|, each side divided by its own sum.
 ///

@@ -4,8 +4,60 @@
 //! the base 2 it lies between 0 and 1.
 
 use super::infinity_norm::{both, sum};
-use super::{Labels, Values, align};
+use super::metric::{Measured, Metric, VALUES, no_minimum};
+use super::pair::Pair;
+use super::table::{Noise, top};
+use super::{DriftOptions, Kind, Labels, Values, align, simulate};
 use crate::tfmd::Histogram;
+
+pub(super) const METRIC: Metric = Metric {
+    name: "jensen_shannon_divergence",
+    doc: "TFDV's approximate Jensen–Shannon divergence: 0 for alike, 1 for nothing in common",
+    formula: "Σ p log₂(p / r) / 2 + Σ q log₂(q / r) / 2, where r = (p + q) / 2, over listed labels \
+              or buckets cut at both sides' bounds",
+    noise: "labels: a gamma distribution of the mean and variance that dealing them out gives; \
+            numbers: samples drawn from both sides together, with histograms made anew",
+    citation: "Lin 1991, doi:10.1109/18.61115; TensorFlow Data Validation, anomalies/metrics.cc",
+    kinds: VALUES,
+    threshold: |comparator| comparator.jensen_shannon_divergence.as_ref()?.threshold,
+    minimum: no_minimum,
+    measure,
+};
+
+fn measure(pair: &Pair<'_>, options: &DriftOptions<'_>) -> Option<Measured> {
+    let half = |p: f64, q: f64| f64::midpoint(term(p, q), term(q, p));
+    if pair.kind == Kind::Labels {
+        if pair.current.labels.is_empty() || pair.control.labels.is_empty() {
+            return None;
+        }
+        let value = of_labels(&pair.current.labels, &pair.control.labels)?;
+        let table = &pair.listed;
+        return Some(Measured {
+            value,
+            noise: (!table.is_empty()).then(|| table.noise(value, pair.alpha, half)),
+            contributors: table.contributors(options.contributors, half),
+        });
+    }
+    let simulate_above = pair.simulate_above?;
+    let (x, y) = (pair.current.histogram(pair.source)?, pair.control.histogram(pair.source)?);
+    let value = of_histograms(x, y)?;
+    let (n, m) = (pair.current.size, pair.control.size);
+    let curves = pair.curves.as_ref().filter(|_| value > simulate_above);
+    let noise = curves.and_then(|(f, g)| -> Option<Noise> {
+        let pooled = f.pooled(n, g, m);
+        let draws = (options.simulations, pair.seed);
+        simulate::noise_of_divergence(value, &pooled, (n, m), pair.source, pair.alpha, draws)
+    });
+    let cells = align::align(x, y);
+    let of_current = cells.iter().fold(0.0, |sum, cell| sum + cell.current);
+    let of_control = cells.iter().fold(0.0, |sum, cell| sum + cell.control);
+    let names: Vec<String> = cells.iter().map(|cell| cell.values.to_string()).collect();
+    let terms = cells.iter().zip(&names).map(|(cell, name)| {
+        let (p, q) = (cell.current / of_current, cell.control / of_control);
+        (half(p, q), p, q, name)
+    });
+    Some(Measured { value, noise, contributors: top(terms.collect(), options.contributors) })
+}
 
 /// The divergence of two features: of their labels where both have some, else of their histograms.
 ///

@@ -4,22 +4,55 @@
 //! the last digit that its own order of additions gives.
 
 mod align;
+mod chi_square;
+mod compare;
+mod curve;
+mod g_test;
 mod infinity_norm;
 mod jensen_shannon;
+mod judge;
+mod kolmogorov_smirnov;
+mod metric;
+mod missing;
 mod normalized_abs_difference;
 mod options;
+mod pair;
+mod population_stability;
+mod probability;
 mod report;
+mod simulate;
+mod table;
+mod total_variation;
 mod values;
+mod volume;
+mod wasserstein;
 
 pub use align::{Cell, CellValues, align};
+pub use compare::compare;
 pub use infinity_norm::infinity_norm;
 pub use jensen_shannon::jensen_shannon;
+pub use metric::Metric;
 pub use normalized_abs_difference::normalized_abs_difference;
 pub use options::DriftOptions;
 pub use report::{
     Comparison, Contributor, DriftPolicy, DriftReport, FeatureDrift, Kind, Measurement, Verdict,
 };
 pub use values::{Labels, Values, labels_of};
+
+/// Every metric, in the order in which they are reported.
+pub static METRICS: &[Metric] = &[
+    infinity_norm::METRIC,
+    jensen_shannon::METRIC,
+    normalized_abs_difference::METRIC,
+    total_variation::METRIC,
+    kolmogorov_smirnov::METRIC,
+    wasserstein::METRIC,
+    population_stability::METRIC,
+    chi_square::METRIC,
+    g_test::METRIC,
+    missing::METRIC,
+    volume::METRIC,
+];
 
 /// A distance and the label that is responsible for it.
 #[derive(Clone, Debug, Default, PartialEq)]

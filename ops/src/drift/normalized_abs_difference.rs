@@ -1,7 +1,31 @@
 //! The largest difference of counts over all counts: TFDV's `normalized_abs_difference`.
 
 use super::infinity_norm::{largest_difference, sum};
+use super::metric::{LABELS, Measured, Metric, no_minimum};
 use super::{Distance, Labels};
+
+pub(super) const METRIC: Metric = Metric {
+    name: "normalized_abs_difference",
+    doc: "TFDV's normalized absolute difference: the largest change of a listed label's count",
+    formula: "max |x − y| / (n + m) over listed labels; 0 for numbers",
+    noise: "all labels' hypergeometric or normal tails together, which bounds it",
+    citation: "TensorFlow Data Validation, anomalies/metrics.cc",
+    kinds: LABELS,
+    threshold: |comparator| comparator.normalized_abs_difference.as_ref()?.threshold,
+    minimum: no_minimum,
+    measure: |pair, options| {
+        let value = normalized_abs_difference(&pair.current.labels, &pair.control.labels).value;
+        let table = &pair.listed;
+        let all = table.n + table.m;
+        Some(Measured {
+            value,
+            noise: (!table.is_empty())
+                .then(|| table.noise_of_largest(value, pair.alpha, 1.0 / all, 1.0 / all)),
+            contributors: table
+                .contributors(options.contributors, |p, q| (p * table.n - q * table.m) / all),
+        })
+    },
+};
 
 /// The largest difference of a label's count: max |x − y| / (Σx + Σy).
 ///

@@ -35,7 +35,7 @@ pub struct DriftOptions<'a> {
     pub seed: u64,
     /// How many contributors are listed.
     pub contributors: usize,
-    /// Measure also what takes simulation where no threshold asks for it.
+    /// Measure the divergence of numbers and simulate its noise also where no threshold is exceeded.
     pub thorough: bool,
 }
 

@@ -15,7 +15,7 @@ mod dataset;
 mod empty_values;
 mod examples;
 pub mod generator;
-mod histogram;
+pub(crate) mod histogram;
 #[cfg(test)]
 mod laws;
 mod lift;
