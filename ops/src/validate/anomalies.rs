@@ -254,6 +254,16 @@ pub(super) fn shape_of_other_length(expected: i64, actual: i64) -> Reason {
     .observed(format_args!("{actual} values everywhere"))
 }
 
+pub(super) fn embedding_of_other_length(dim: i64, least: i64, most: i64) -> Reason {
+    Reason::new(
+        Type::EmbeddingShapeInvalid,
+        "Embedding of another length",
+        format!("Embeddings have {least} to {most} values; {dim} are expected."),
+    )
+    .rule("float_domain.embedding_dim", dim)
+    .observed(format_args!("{least} to {most} values"))
+}
+
 // Types.
 
 pub(super) fn unexpected_data_type(expected: FeatureType, actual: DataType) -> Reason {
@@ -543,6 +553,27 @@ pub(super) fn short_tokens(min: f32, actual: f64) -> Reason {
         ),
     )
     .rule("natural_language_domain.coverage.min_avg_token_length", min)
+    .observed(actual)
+}
+
+/// A rule of the schema that TFDV knows no kind of anomaly for.
+pub(super) fn short_sequences(min: i64, actual: i64) -> Reason {
+    Reason::new(
+        Type::CustomValidation,
+        "Sequences are too short",
+        format!("The shortest sequence has {actual} tokens; at least {min} are expected."),
+    )
+    .rule("natural_language_domain.sequence_length_constraints.min_sequence_length", min)
+    .observed(actual)
+}
+
+pub(super) fn long_sequences(max: i64, actual: i64) -> Reason {
+    Reason::new(
+        Type::CustomValidation,
+        "Sequences are too long",
+        format!("The longest sequence has {actual} tokens; at most {max} are expected."),
+    )
+    .rule("natural_language_domain.sequence_length_constraints.max_sequence_length", max)
     .observed(actual)
 }
 

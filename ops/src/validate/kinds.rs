@@ -463,10 +463,11 @@ pub static KINDS: &[Kind] = &[
         "Reserved: a natural-language feature at a place it should not be.",
         "Nothing: it is not raised.",
     ),
-    never(
+    found(
         Type::EmbeddingShapeInvalid,
-        "Reserved: an embedding of another size than `embedding_dim`.",
-        "Set the feature's `shape`, which is checked.",
+        "Vectors of a feature with `is_embedding` have another length than `embedding_dim`. TFDV \
+         never looks.",
+        "Find out which model made the embeddings, or change `embedding_dim`.",
     ),
     found(
         Type::MaxImageByteSizeExceeded,
@@ -495,10 +496,11 @@ pub static KINDS: &[Kind] = &[
         "A derived feature does not say what it is derived from.",
         "Set `validation_derived_source`.",
     ),
-    never(
+    found(
         Type::CustomValidation,
-        "Reserved: a rule in SQL is broken; TFDV has removed them.",
-        "Nothing: it is not raised.",
+        "A rule is broken that TFDV has no kind of anomaly for: lengths of sequences, or a shift of \
+         a distribution that is significant where the schema has no threshold.",
+        "Read the description; it names the rule.",
     ),
 ];
 

@@ -15,6 +15,7 @@ mod data_type;
 mod dataset;
 mod derived;
 mod domain;
+mod embedding;
 mod image_domain;
 mod index;
 mod kinds;
@@ -25,6 +26,7 @@ mod reason;
 mod specification;
 mod string_domain;
 mod subject;
+mod unchecked;
 mod unique;
 mod update;
 mod valency;
@@ -36,6 +38,7 @@ use std::ops::ControlFlow;
 
 pub use kinds::{KINDS, Kind};
 pub use reason::{OffendingValue, Reason, Severities};
+pub use unchecked::{Unchecked, unchecked};
 pub use update::{UpdateOptions, update_schema};
 pub use validation::{Finding, Validation};
 pub use walk::{ControlStatistics, ValidateOptions, Validator, validate_statistics};
@@ -81,6 +84,11 @@ pub static CHECKS: &[Check] = &[
     },
     Check { name: "type", doc: "the data have the schema's type", run: data_type::check },
     Check { name: "domain", doc: "values lie in the feature's domain", run: domain::check },
+    Check {
+        name: "embedding_dim",
+        doc: "vectors have the length that the schema says",
+        run: embedding::check,
+    },
     Check {
         name: "unique_constraints",
         doc: "there are as many distinct values as allowed",

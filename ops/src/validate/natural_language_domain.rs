@@ -31,7 +31,9 @@ pub(super) fn check(subject: &mut Subject<'_>) {
     let is_constrained = coverage.min_coverage.is_some()
         || coverage.min_avg_token_length.is_some()
         || !domain.token_constraints.is_empty();
-    if !is_constrained {
+    // TFDV does not look at lengths of sequences, so it does not miss their statistics.
+    let has_lengths = domain.sequence_length_constraints.is_some() && statistics.is_some();
+    if !is_constrained && !has_lengths {
         return;
     }
     let mut reasons = Vec::new();
@@ -66,6 +68,18 @@ fn judge(
         if let Some(min) = coverage.min_avg_token_length.filter(|&min| actual < f64::from(min)) {
             reasons.push(text::short_tokens(min, actual));
             coverage.min_avg_token_length = Some(actual as f32);
+        }
+    }
+    if let Some(lengths) = &mut domain.sequence_length_constraints {
+        let actual = statistics.min_sequence_length;
+        if let Some(min) = lengths.min_sequence_length.filter(|&min| actual < min) {
+            reasons.push(text::short_sequences(min, actual));
+            lengths.min_sequence_length = Some(actual);
+        }
+        let actual = statistics.max_sequence_length;
+        if let Some(max) = lengths.max_sequence_length.filter(|&max| actual > max) {
+            reasons.push(text::long_sequences(max, actual));
+            lengths.max_sequence_length = Some(actual);
         }
     }
     for constraint in &mut domain.token_constraints {
