@@ -4,6 +4,7 @@
 
 pub mod cluster;
 pub mod direct;
+pub mod gate;
 pub mod table;
 
 use engine::dataflow::Workers;

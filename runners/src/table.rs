@@ -4,7 +4,7 @@
 //! statistics, and pairs of features. Columns that do not fit the width are left out, the least telling first, and
 //! a last line names them.
 
-mod format;
+pub(crate) mod format;
 mod layout;
 mod rows;
 

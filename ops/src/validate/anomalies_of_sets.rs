@@ -1,7 +1,10 @@
 //! The texts of anomalies that concern several features or whole datasets.
 
+use std::fmt::Write;
+
 use super::reason::Reason;
 use super::words::six_digits;
+use crate::drift::{Comparison, Measurement};
 use crate::tfmd::anomaly_info::Type;
 
 // Sparse and weighted features.
@@ -102,6 +105,9 @@ pub(super) struct Compared {
     pub(super) control: &'static str,
 }
 
+pub(super) const DRIFT: Compared = Compared { treatment: "current", control: "previous" };
+pub(super) const SKEW: Compared = Compared { treatment: "training", control: "serving" };
+
 pub(super) fn control_data_missing(compared: Compared, rule: &'static str) -> Reason {
     let control = compared.control;
     Reason::new(
@@ -141,6 +147,40 @@ pub(super) fn high_distance(
         Some(label) => format!("{distance}, most at `{label}`"),
         None => distance.to_string(),
     })
+}
+
+/// A shift that the schema has no threshold for. TFDV knows no kind of anomaly for it.
+pub(super) fn significant_shift(comparison: Comparison, measured: &Measurement) -> Reason {
+    let (Compared { treatment, control }, rule) = match comparison {
+        Comparison::Drift => (DRIFT, "drift_comparator"),
+        Comparison::Skew => (SKEW, "skew_comparator"),
+    };
+    let name = measured.metric.replace('_', " ");
+    let value = six_digits(measured.value);
+    let limit = six_digits(measured.threshold.unwrap_or_default());
+    let mut text =
+        format!("The {name} between {treatment} and {control} is {value}, above {limit}");
+    if let Some(floor) = measured.noise_floor {
+        let _ = write!(text, "; samples of one distribution rarely exceed {}", six_digits(floor));
+    }
+    let shares: Vec<String> = measured
+        .contributors
+        .iter()
+        .take(3)
+        .map(|c| format!("{} ({} → {})", c.name, share(c.control), share(c.current)))
+        .collect();
+    if !shares.is_empty() {
+        let _ = write!(text, ". Most is due to {}", shares.join(", "));
+    }
+    text.push('.');
+    let short = format!("High {name} between {treatment} and {control}");
+    Reason::new(Type::CustomValidation, short, text)
+        .rule(rule, format_args!("at most {limit} (practical minimum, not in the schema)"))
+        .observed(value)
+}
+
+fn share(share: f64) -> String {
+    format!("{:.1}%", share * 100.0)
 }
 
 // Numbers of examples.

@@ -21,7 +21,7 @@ struct Comparison {
 }
 
 const DRIFT: Comparison = Comparison {
-    compared: Compared { treatment: "current", control: "previous" },
+    compared: text::DRIFT,
     rules: [
         "drift_comparator.infinity_norm.threshold",
         "drift_comparator.normalized_abs_difference.threshold",
@@ -32,7 +32,7 @@ const DRIFT: Comparison = Comparison {
 };
 
 const SKEW: Comparison = Comparison {
-    compared: Compared { treatment: "training", control: "serving" },
+    compared: text::SKEW,
     rules: [
         "skew_comparator.infinity_norm.threshold",
         "skew_comparator.normalized_abs_difference.threshold",

@@ -23,6 +23,7 @@ mod natural_language_domain;
 mod numeric_domain;
 mod presence;
 mod reason;
+mod significance;
 mod specification;
 mod string_domain;
 mod subject;

@@ -27,6 +27,8 @@ pub struct Validation {
     pub dataset: Option<Finding>,
     /// True if there were no examples: then nothing else was looked at.
     pub data_missing: bool,
+    /// Distances above their thresholds that samples of one distribution show, too: no anomalies.
+    pub noise: BTreeMap<Path, Vec<Reason>>,
     /// Every distance that was measured, whether above its threshold or not.
     pub drift_skew: Vec<DriftSkewInfo>,
 }

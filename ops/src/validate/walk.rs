@@ -161,6 +161,7 @@ impl<'s> Validator<'s> {
             dataset: (!of_dataset.is_empty())
                 .then_some(Finding { severity: Severity::Error, reasons: of_dataset }),
             data_missing: false,
+            noise: BTreeMap::new(),
             drift_skew: walk.drift_skew.into_values().collect(),
         }
     }

@@ -2,8 +2,8 @@
 
 /// Colours, or none.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Paint {
-    pub(super) on: bool,
+pub(crate) struct Paint {
+    pub(crate) on: bool,
 }
 
 impl Paint {
@@ -15,15 +15,15 @@ impl Paint {
         }
     }
 
-    pub(super) fn bold(self, text: &str) -> String {
+    pub(crate) fn bold(self, text: &str) -> String {
         self.code("1", text)
     }
 
-    pub(super) fn dim(self, text: &str) -> String {
+    pub(crate) fn dim(self, text: &str) -> String {
         self.code("2", text)
     }
 
-    pub(super) fn style(self, style: Style, text: &str) -> String {
+    pub(crate) fn style(self, style: Style, text: &str) -> String {
         match style {
             Style::Plain => text.to_owned(),
             Style::Dim => self.dim(text),
@@ -37,7 +37,7 @@ impl Paint {
 
 /// What a cell's colour says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     #[default]
     Plain,
     Dim,
@@ -50,7 +50,7 @@ pub(super) enum Style {
 }
 
 /// A whole number, by thousands.
-pub(super) fn count(n: u64) -> String {
+pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -63,7 +63,7 @@ pub(super) fn count(n: u64) -> String {
 }
 
 /// A number with four digits that count.
-pub(super) fn number(x: f64) -> String {
+pub(crate) fn number(x: f64) -> String {
     let size = x.abs();
     if x.is_nan() {
         return "NaN".to_owned();
@@ -95,7 +95,7 @@ pub(super) fn number(x: f64) -> String {
 }
 
 /// A share in percent, which says "0%" and "100%" only where that is exact.
-pub(super) fn percent(part: f64, whole: f64) -> String {
+pub(crate) fn percent(part: f64, whole: f64) -> String {
     if whole <= 0.0 {
         return String::new();
     }
@@ -110,7 +110,7 @@ pub(super) fn percent(part: f64, whole: f64) -> String {
 }
 
 /// Heights as one character each: an empty bucket is blank, any other at least the lowest bar.
-pub(super) fn sparkline(heights: &[f64]) -> String {
+pub(crate) fn sparkline(heights: &[f64]) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = heights.iter().copied().fold(0.0, f64::max);
     let bar = |&height: &f64| {
@@ -123,7 +123,7 @@ pub(super) fn sparkline(heights: &[f64]) -> String {
 }
 
 /// Text that cannot move the cursor or ring the bell: control characters are written as escapes.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         // Also the marks that turn the direction of writing round.
@@ -138,7 +138,7 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// Columns that a text takes on a terminal: East Asian and pictorial characters take two.
-pub(super) fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.chars().map(char_width).sum()
 }
 
@@ -162,7 +162,7 @@ fn char_width(c: char) -> usize {
 }
 
 /// Text of at most so many columns, with an ellipsis where something was cut off.
-pub(super) fn fit(text: &str, columns: usize) -> String {
+pub(crate) fn fit(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }
