@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::options::OptionArgs;
+use crate::skew::SkewArgs;
 use crate::values::{Count, Delimiter, Size};
 
 /// Statistics, validation and transformation of machine-learning data of any size.
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Stats(Box<StatsCommand>),
     /// Read and check every record, compute nothing, and print the number of rows
     Scan(Box<ScanArgs>),
+    /// Compare two sets of examples, joined by identifier, feature by feature
+    Skew(Box<SkewArgs>),
     /// List the statistics that are computed
     Generators(GeneratorsArgs),
     /// Make synthetic data: taxi trips, the same rows whatever the shards and the format

@@ -11,6 +11,8 @@ use crate::interrupt;
 pub(crate) enum Failure {
     /// It failed.
     Error(Error),
+    /// It did what it was asked to, and the data is not as it should be: what is wrong was said.
+    Data,
     /// Whoever read the output has gone, as `head` does when it has seen enough.
     Closed,
 }
@@ -28,6 +30,7 @@ impl From<Error> for Failure {
 pub(crate) fn exit_code(done: Done) -> ExitCode {
     match done {
         Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
+        Err(Failure::Data) => ExitCode::from(1),
         Err(Failure::Error(_)) if interrupt::is_asked() => {
             let _ = writeln!(std::io::stderr(), "interrupted");
             ExitCode::from(interrupt::EXIT_CODE)

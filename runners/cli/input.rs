@@ -6,7 +6,7 @@ use std::sync::Arc;
 use datasets::csv::{CsvType, CsvTypes, InferCsvTypes, Multivalent};
 use datasets::inputs::{InputFile, resolve};
 use datasets::{Format, Payload, ReadOptions, detect};
-use engine::{Pipeline, Result, Source};
+use engine::{Flatten, Pipeline, Result, Source};
 use ops::tfmd::{FeatureType, Schema};
 
 use crate::args::{InputArgs, PayloadArg};
@@ -63,14 +63,42 @@ impl Input {
     }
 
     fn infer(&self, run: &Run) -> Result<CsvTypes> {
-        let source = (self.format.open)(self.files.clone(), &self.read)?;
-        let (pipeline, batches) = Pipeline::read(source);
-        let infer = InferCsvTypes { multivalent: self.read.multivalent.clone() };
-        let types = batches.combine_globally(infer);
-        let plan = pipeline.plan();
-        let mut outputs = run.execute("finding the types of columns", &plan, "csv types", None)?;
-        types.output(&mut outputs)
+        infer((self.format.open)(self.files.clone(), &self.read)?, &self.read, run)
     }
+
+    /// True where the files hold floats of 32 bits, if any.
+    pub(crate) fn has_single_floats(&self) -> bool {
+        // tf.Examples have no others, and CSV is read as TFDV reads it.
+        self.format.name != "parquet"
+    }
+}
+
+/// Opens two inputs that are to be compared: types that the files do not say are found over both.
+pub(crate) fn open_both(mut inputs: [Input; 2], run: &Run) -> Result<[Arc<dyn Source>; 2]> {
+    if inputs.iter().all(|input| input.format.untyped) {
+        let untyped = |input: &Input| (input.format.open)(input.files.clone(), &input.read);
+        let both = Flatten::new(vec![untyped(&inputs[0])?, untyped(&inputs[1])?]);
+        let types = infer(Arc::new(both), &inputs[0].read, run)?;
+        for input in &mut inputs {
+            input.read.csv_types = Some(types.clone());
+        }
+    }
+    let [base, test] = inputs;
+    let open = |mut input: Input| {
+        if input.format.untyped && input.read.csv_types.is_none() {
+            input.read.csv_types = Some(input.infer(run)?);
+        }
+        (input.format.open)(input.files, &input.read)
+    };
+    Ok([open(base)?, open(test)?])
+}
+
+fn infer(source: Arc<dyn Source>, read: &ReadOptions, run: &Run) -> Result<CsvTypes> {
+    let (pipeline, batches) = Pipeline::read(source);
+    let types = batches.combine_globally(InferCsvTypes { multivalent: read.multivalent.clone() });
+    let plan = pipeline.plan();
+    let mut outputs = run.execute("finding the types of columns", &plan, "csv types", None)?;
+    types.output(&mut outputs)
 }
 
 /// The types of columns, as the schema has them.

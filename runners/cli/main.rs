@@ -15,6 +15,7 @@ mod receipt;
 mod run;
 mod scan;
 mod show;
+mod skew;
 mod stats;
 mod values;
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
             Some(StatsSubcommand::Merge(args)) => merge::run(&args),
         },
         Command::Scan(args) => scan::run(&args),
+        Command::Skew(args) => skew::run(&args),
         Command::Generators(args) => generators::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -5,6 +5,7 @@
 pub mod cluster;
 pub mod direct;
 pub mod gate;
+pub mod rows;
 pub mod table;
 
 use engine::dataflow::Workers;

@@ -7,10 +7,13 @@
 pub(crate) mod format;
 mod layout;
 mod rows;
+mod skew;
 
 use std::fmt::Write as _;
 
 use ops::tfmd::DatasetFeatureStatisticsList;
+
+pub use self::skew::{ShownPair, render_skew};
 
 use self::format::{Paint, count};
 use self::layout::Table;

@@ -21,6 +21,7 @@ mod join;
 mod result;
 mod round;
 mod rows;
+mod show;
 mod sides;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use compare::{Compare, Compared};
 pub use join::{Join, Rows};
 pub use result::{Place, Skew, share};
 pub use rows::{Fingerprint, Fingerprints};
+pub use show::shown;
 pub use sides::{Sides, SidesAcc};
 
 /// What to compare, and how.

@@ -32,7 +32,7 @@ mod slicing;
 mod string;
 #[cfg(test)]
 mod testing;
-mod text;
+pub(crate) mod text;
 mod top_k;
 mod top_k_sketch;
 mod value_counts;
