@@ -66,6 +66,12 @@ impl Input {
         infer((self.format.open)(self.files.clone(), &self.read)?, &self.read, run)
     }
 
+    /// The same, with every record as it is stored, where records are messages.
+    pub(crate) fn keeping_messages(mut self) -> Self {
+        self.read.keep_originals = self.format.name == "tfrecord";
+        self
+    }
+
     /// True where the files hold floats of 32 bits, if any.
     pub(crate) fn has_single_floats(&self) -> bool {
         // tf.Examples have no others, and CSV is read as TFDV reads it.

@@ -168,7 +168,11 @@ fn compare(args: &SkewArgs, run: &Run) -> Result<Found> {
         return Err(Error::invalid("a comparison keeps no states")
             .with_hint("Leave out `--states`: compare the data itself."));
     }
-    let find = |input: &String| Input::find(std::slice::from_ref(input), &args.input);
+    let find = |input: &String| {
+        let found = Input::find(std::slice::from_ref(input), &args.input)?;
+        // Pairs are given back as they are stored.
+        Ok(if args.sample > 0 { found.keeping_messages() } else { found })
+    };
     let inputs = [find(&args.base)?, find(&args.test)?];
     let files: Vec<InputFile> =
         inputs.iter().flat_map(|input| input.files.iter().cloned()).collect();
@@ -229,6 +233,9 @@ fn fill(args: &SkewArgs, found: &mut Found) -> Result<Vec<ShownPair>> {
         .map(|(pair, [base, test])| {
             let (base, test) = (&rows[&base], &rows[&test]);
             let example = |batch: &Batch| {
+                if let Some(originals) = &batch.originals {
+                    return originals.value(0).to_vec();
+                }
                 // What does not fit into a tf.Example, such as a list of lists, is shown only.
                 let encoder = ExampleEncoder::new(&batch.records);
                 encoder.map_or_else(|_| Vec::new(), |mut encoder| encoder.encode(0).to_vec())

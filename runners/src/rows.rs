@@ -32,8 +32,15 @@ pub fn read_rows(
             let end = batch.first_row + batch.records.num_rows() as u64;
             let later = rows.split_off(&end);
             for row in std::mem::replace(&mut rows, later) {
-                let records = batch.records.slice((row - batch.first_row) as usize, 1);
-                let one = Batch { first_row: row, records, rejected: Vec::new(), ..batch };
+                let i = (row - batch.first_row) as usize;
+                let one = Batch {
+                    shard,
+                    first_row: row,
+                    records: batch.records.slice(i, 1),
+                    originals: batch.originals.as_ref().map(|originals| originals.slice(i, 1)),
+                    rejected: Vec::new(),
+                    bytes: 0,
+                };
                 found.insert(Place { shard, row }, one);
             }
         }
