@@ -81,7 +81,8 @@ mod tests {
             ("s", Arc::new(StructArray::try_from(vec![("x", x)]).unwrap()), true),
         ])
         .unwrap();
-        let batch = Batch { shard: 0, first_row: 0, records, rejected: Vec::new(), bytes: 0 };
+        let rejected = Vec::new();
+        let batch = Batch { shard: 0, first_row: 0, records, originals: None, rejected, bytes: 0 };
         for (feature, expected) in [
             ("int", "-7"),
             ("float", "0.1"),
