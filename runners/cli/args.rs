@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::options::OptionArgs;
 use crate::skew::SkewArgs;
+use crate::validate::ValidateArgs;
 use crate::values::{Count, Delimiter, Size};
 
 /// Statistics, validation and transformation of machine-learning data of any size.
@@ -30,6 +31,8 @@ A message on stderr is `error: …`, and where it helps `detail: …` and `hint:
 pub(crate) enum Command {
     /// Compute statistics of files, show them, or merge what earlier runs kept
     Stats(Box<StatsCommand>),
+    /// Validate statistics or data against a schema: anomalies, drift and skew
+    Validate(Box<ValidateArgs>),
     /// Read and check every record, compute nothing, and print the number of rows
     Scan(Box<ScanArgs>),
     /// Compare two sets of examples, joined by identifier, feature by feature

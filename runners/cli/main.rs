@@ -17,6 +17,7 @@ mod scan;
 mod show;
 mod skew;
 mod stats;
+mod validate;
 mod values;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
             Some(StatsSubcommand::Show(args)) => show::run(&args),
             Some(StatsSubcommand::Merge(args)) => merge::run(&args),
         },
+        Command::Validate(args) => validate::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Skew(args) => skew::run(&args),
         Command::Generators(args) => generators::run(&args),

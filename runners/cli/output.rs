@@ -41,30 +41,38 @@ pub(crate) fn as_json(statistics: &DatasetFeatureStatisticsList) -> String {
     json::print(statistics, &json::JsonOptions::default()) + "\n"
 }
 
+/// Endings of files of statistics; data has others.
+const STATISTICS: [&str; 3] = ["pb", "pbtxt", "json"];
+
+/// Whether what the user names is a file of statistics and not data; `-` is.
+pub(crate) fn is_statistics(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    path == Path::new("-") || ending.is_some_and(|ending| STATISTICS.contains(&ending))
+}
+
 /// The files to write, checked as far as that can be done before there is anything to write.
 pub(crate) struct Outputs {
     files: Vec<(PathBuf, Form)>,
 }
 
 impl Outputs {
+    /// The form of statistics in a file of this name.
+    pub(crate) fn form_of(path: &Path) -> Result<fn(&DatasetFeatureStatisticsList) -> Vec<u8>> {
+        form_of(path).map(|form| form.bytes)
+    }
+
     /// Checks that every name has a known ending and that no input would be overwritten.
     pub(crate) fn check(args: &OutputArgs, inputs: &[InputFile]) -> Result<Self> {
         let mut files: Vec<(PathBuf, Form)> = Vec::new();
         for path in &args.outputs {
-            let suffix = path.extension().unwrap_or_default();
-            let Some(form) = FORMS.iter().find(|form| form.suffix == suffix) else {
-                let message = format!("cannot tell in which form to write `{}`", path.display());
-                return Err(Error::invalid(message)
-                    .with_detail("The end of the name says it.")
-                    .with_hint("Use .pb, .pbtxt, .tfrecord or .json."));
-            };
+            let form = form_of(path)?;
             if files.iter().any(|(other, _)| other == path) {
                 return Err(Error::invalid(format!("`{}` is to be written twice", path.display())));
             }
             if path.is_dir() {
                 return Err(Error::invalid(format!("`{}` is a directory", path.display())));
             }
-            files.push((path.clone(), *form));
+            files.push((path.clone(), form));
         }
         for path in args.outputs.iter().chain(&args.receipt) {
             refuse_inputs(path, inputs)?;
@@ -89,6 +97,17 @@ impl Outputs {
         }
         written.into_iter().try_for_each(AtomicFile::commit)
     }
+}
+
+fn form_of(path: &Path) -> Result<Form> {
+    let suffix = path.extension().unwrap_or_default();
+    let form = FORMS.iter().find(|form| form.suffix == suffix);
+    form.copied().ok_or_else(|| {
+        let message = format!("cannot tell in which form to write `{}`", path.display());
+        Error::invalid(message)
+            .with_detail("The end of the name says it.")
+            .with_hint("Use .pb, .pbtxt, .tfrecord or .json.")
+    })
 }
 
 /// Prints to stdout.

@@ -1,0 +1,438 @@
+//! `frazil validate`: statistics or data against a schema, and the gate's verdict.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use datasets::artifacts::{AtomicFile, refuse_inputs};
+use datasets::inputs::InputFile;
+use engine::{Error, Pipeline, Receipt, Result};
+use ops::drift::{Comparison, DriftOptions, DriftPolicy, DriftReport, compare};
+use ops::stats::generate_statistics;
+use ops::tfmd::anomaly_info::{Severity, Type};
+use ops::tfmd::{
+    Anomalies, DatasetFeatureStatistics, DatasetFeatureStatisticsList, Schema, encode, json,
+    load_schema, text,
+};
+use ops::validate::{
+    ControlStatistics, KINDS, Severities, ValidateOptions, Validation, Validator, unchecked,
+};
+use runners::gate::{self, Checked, Gate, TextOptions};
+use runners::table::Sort;
+
+use crate::args::{InputArgs, RunArgs};
+use crate::failure::{Done, Failure};
+use crate::input::Input;
+use crate::options::{OptionArgs, in_file};
+use crate::run::Run;
+use crate::{interrupt, output, receipt};
+
+const HELP: &str = "\
+Examples:
+  frazil validate day-2/ --schema schema.pbtxt                   scan data and validate it
+  frazil validate stats.pb --schema schema.pbtxt -o anomalies.pb validate statistics, as TFDV does
+  frazil validate d2.pb --schema s.pbtxt --previous d1.pb        also drift from the span before
+  frazil validate d2/ --schema s.pbtxt --previous d1/ --drift-policy significant
+  frazil validate d2/ --schema s.pbtxt --junit gate.xml --github for CI
+
+Statistics are files that end in .pb, .pbtxt or .json, or `-`; everything else is data.
+
+Drift policies:
+  tfdv         above the schema's threshold, whatever the number of examples: as TFDV
+  significant  above the threshold and further apart than samples of one distribution are; features
+               without a threshold are judged by practical minimums
+
+Exit codes:
+  0    nothing as severe as `--fail-on`
+  1    anomalies
+  2    failed; the reason is on stderr, and nothing was written under its final name
+  130  interrupted";
+
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct ValidateArgs {
+    /// A file of statistics, or data: files, directories, globs, numbered shards, patterns of spans
+    #[arg(required = true, value_name = "STATS_OR_DATA")]
+    inputs: Vec<String>,
+    #[command(flatten)]
+    rules: RuleArgs,
+    #[command(flatten)]
+    control: ControlArgs,
+    #[command(flatten)]
+    output: ResultArgs,
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    options: OptionArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Rules")]
+struct RuleArgs {
+    /// The environment of the data: one of the schema's default environments
+    #[arg(long, value_name = "NAME")]
+    environment: Option<String>,
+    /// Another severity for a kind of anomaly: warning, error or note; may be repeated
+    #[arg(long, value_name = "TYPE=SEVERITY", value_parser = parse_severity)]
+    severity: Vec<(Type, Severity)>,
+    /// New features that are no anomalies unless they are among these
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    features_needed: Option<Vec<String>>,
+    /// The least severity that gives exit code 1
+    #[arg(long, value_enum, value_name = "SEVERITY", default_value = "error")]
+    fail_on: FailOn,
+    /// Also validate every slice of the statistics
+    #[arg(long)]
+    every_slice: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Drift and skew")]
+struct ControlArgs {
+    /// Statistics or data of the span before: drift, numbers of examples, and since when
+    #[arg(long, value_name = "STATS_OR_DATA")]
+    previous: Option<String>,
+    /// Statistics or data of an earlier version of this span: numbers of examples
+    #[arg(long, value_name = "STATS_OR_DATA")]
+    previous_version: Option<String>,
+    /// Statistics or data of what serving saw: skew
+    #[arg(long, value_name = "STATS_OR_DATA")]
+    serving: Option<String>,
+    /// When a distance is an anomaly; see below
+    #[arg(long, value_enum, default_value = "tfdv")]
+    drift_policy: PolicyArg,
+    /// Share of false alarms that is put up with under `significant`
+    #[arg(long, value_name = "SHARE", default_value_t = DriftOptions::default().alpha)]
+    alpha: f64,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+struct ResultArgs {
+    /// Write the anomalies as TFDV's message: .pb, .pbtxt or .json; may be repeated
+    #[arg(short, long = "output", value_name = "FILE")]
+    outputs: Vec<PathBuf>,
+    /// Write the result as JUnit's XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Print annotations for GitHub's checks instead of text
+    #[arg(long, conflicts_with = "json")]
+    github: bool,
+    /// Print everything that was found as JSON instead of text
+    #[arg(long)]
+    json: bool,
+    /// Write the statistics of the data, too: .pb, .pbtxt, .tfrecord or .json
+    #[arg(long, value_name = "FILE")]
+    statistics: Option<PathBuf>,
+    /// Write the whole row receipt as JSON: for each shard what was read, rejected and counted
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
+    /// Say nothing on stderr but errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FailOn {
+    /// Errors and warnings
+    Warning,
+    /// Errors
+    Error,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PolicyArg {
+    /// Above the schema's threshold
+    Tfdv,
+    /// Above the threshold and above the noise
+    Significant,
+}
+
+fn parse_severity(text: &str) -> Result<(Type, Severity), String> {
+    let (kind, severity) = text.split_once('=').ok_or("write it as TYPE=SEVERITY")?;
+    let kind = kind.to_ascii_uppercase();
+    let found = KINDS.iter().find(|known| known.name() == kind).ok_or_else(|| {
+        let same = |a: &str, b: &str| a.split('_').filter(|word| b.contains(word)).count();
+        let nearest = KINDS.iter().max_by_key(|known| same(known.name(), &kind));
+        let hint = nearest.map_or(String::new(), |k| format!("; did you mean {}?", k.name()));
+        format!("there is no kind of anomaly `{kind}`{hint}")
+    })?;
+    let severity = match severity {
+        "error" => Severity::Error,
+        "warning" => Severity::Warning,
+        "note" => Severity::Unknown,
+        other => return Err(format!("`{other}` is not warning, error or note")),
+    };
+    Ok((found.r#type, severity))
+}
+
+/// The form of anomalies in a file, by how its name ends.
+fn form(path: &Path) -> Result<fn(&Anomalies) -> Vec<u8>> {
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("pb") => Ok(encode),
+        Some("pbtxt") => Ok(|anomalies| text::print(anomalies).into_bytes()),
+        Some("json") => {
+            Ok(|anomalies| (json::print(anomalies, &json::JsonOptions::default()) + "\n").into())
+        }
+        _ => {
+            let message = format!("cannot tell in which form to write `{}`", path.display());
+            Err(Error::invalid(message)
+                .with_detail("The end of the name says it.")
+                .with_hint("Use .pb, .pbtxt or .json."))
+        }
+    }
+}
+
+/// Statistics that were read or computed.
+struct Given {
+    statistics: DatasetFeatureStatisticsList,
+    /// The files that were scanned, and what was read of them.
+    scanned: Option<(Vec<InputFile>, Receipt)>,
+}
+
+/// Everything that a verdict needs.
+struct Gathered {
+    schema: Arc<Schema>,
+    current: Given,
+    previous: Option<Given>,
+    previous_version: Option<Given>,
+    serving: Option<Given>,
+}
+
+pub(crate) fn run(args: &ValidateArgs) -> Done {
+    args.output.outputs.iter().try_for_each(|path| form(path).map(|_| ()))?;
+    if let Some(path) = &args.output.statistics {
+        output::Outputs::form_of(path)?;
+    }
+    let run = Run::start(&args.run, args.output.quiet)?;
+    let (is_leader, is_quiet) = (run.is_leader(), run.is_quiet());
+    let start = Instant::now();
+    let gathered = gather(args, &run);
+    let gathered = run.finish(gathered)?;
+    if !is_leader {
+        return Ok(());
+    }
+    let elapsed = start.elapsed();
+    let (gate, anomalies) = judge(args, &gathered)?;
+    write(args, &gathered, &gate, &anomalies)?;
+    if let Some((_, read)) = &gathered.current.scanned {
+        if let Some(path) = &args.output.receipt {
+            receipt::write(path, read, elapsed)?;
+        }
+        if !is_quiet {
+            output::note(&receipt::short(read, elapsed));
+        }
+    }
+    output::print(&if args.output.json {
+        gate::json(&gate)
+    } else if args.output.github {
+        gate::github(&gate)
+    } else {
+        let table = output::table_options(Sort::Given);
+        gate::text(&gate, TextOptions { width: table.width, color: table.color })
+    })?;
+    if gate.is_open() { Ok(()) } else { Err(Failure::Data) }
+}
+
+fn gather(args: &ValidateArgs, run: &Run) -> Result<Gathered> {
+    let Some(path) = &args.options.schema else {
+        return Err(Error::invalid("there is no schema to validate against")
+            .with_hint("Give one with `--schema FILE`; `frazil schema infer` makes one."));
+    };
+    let bytes = std::fs::read(path)
+        .map_err(|e| Error::io(format_args!("read `{}`", path.display()), &e))?;
+    let schema = Arc::new(load_schema(&bytes).map_err(|error| in_file(path, &error))?);
+    let control = |input: &Option<String>| -> Result<Option<Given>> {
+        let Some(input) = input else { return Ok(None) };
+        given(std::slice::from_ref(input), args, run, &schema).map(Some)
+    };
+    Ok(Gathered {
+        current: given(&args.inputs, args, run, &schema)?,
+        previous: control(&args.control.previous)?,
+        previous_version: control(&args.control.previous_version)?,
+        serving: control(&args.control.serving)?,
+        schema,
+    })
+}
+
+/// Reads statistics, or computes them in one scan of data.
+fn given(inputs: &[String], args: &ValidateArgs, run: &Run, schema: &Arc<Schema>) -> Result<Given> {
+    if let [only] = inputs
+        && output::is_statistics(Path::new(only))
+    {
+        let statistics = output::read_statistics(Path::new(only))?;
+        return Ok(Given { statistics, scanned: None });
+    }
+    let flags = args.options.clone().load()?;
+    let options = Arc::new(flags.to_stats_options()?);
+    let input = Input::find(inputs, &args.input)?;
+    for path in args.output.files() {
+        refuse_inputs(path, &input.files)?;
+    }
+    let types = args.options.infer_type_from_schema.then_some(&**schema);
+    let (files, source) = input.open(OptionArgs::columns(&options), types, run)?;
+    let (pipeline, batches) = Pipeline::read(source);
+    let statistics = generate_statistics(&batches, options);
+    let plan = pipeline.plan();
+    let description = flags.description()?;
+    let states = args.run.states.as_deref();
+    let mut ran = run.execute("computing statistics", &plan, &description, states)?;
+    Ok(Given { statistics: statistics.output(&mut ran)?, scanned: Some((files, ran.receipt)) })
+}
+
+impl ResultArgs {
+    /// Every file that is written.
+    fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let single = [&self.junit, &self.statistics, &self.receipt];
+        self.outputs.iter().chain(single.into_iter().flatten())
+    }
+}
+
+/// The verdict, and TFDV's message of it.
+fn judge(args: &ValidateArgs, gathered: &Gathered) -> Result<(Gate, Anomalies)> {
+    let schema = &gathered.schema;
+    let options = ValidateOptions {
+        environment: args.rules.environment.clone(),
+        severities: Severities { overrides: args.rules.severity.clone() },
+        features_needed: args
+            .rules
+            .features_needed
+            .as_ref()
+            .map(|names| names.iter().map(|name| name.parse()).collect::<Result<_>>())
+            .transpose()?,
+    };
+    let validator = Validator::new(schema, &options)?;
+    let all = |given: &'_ Option<Given>| -> Result<Option<DatasetFeatureStatistics>> {
+        given.as_ref().map(|given| given.statistics.all_examples().cloned()).transpose()
+    };
+    let (previous, serving) = (all(&gathered.previous)?, all(&gathered.serving)?);
+    let previous_version = all(&gathered.previous_version)?;
+    let current = gathered.current.statistics.all_examples()?;
+    let controls = ControlStatistics {
+        previous_span: previous.as_ref(),
+        serving: serving.as_ref(),
+        previous_version: previous_version.as_ref(),
+    };
+    let mut validation = validator.validate(current, controls);
+    let mut comparisons = Vec::new();
+    for (comparison, control) in
+        [(Comparison::Drift, previous.as_ref()), (Comparison::Skew, serving.as_ref())]
+    {
+        let Some(control) = control.filter(|_| !validation.data_missing) else { continue };
+        let report = moved(args, schema, comparison, current, control);
+        validation.judge_significance(&report, &options.severities);
+        comparisons.push(report);
+    }
+    let none = ControlStatistics::default();
+    let before = previous.as_ref().map(|previous| validator.validate(previous, none));
+    let mut anomalies = validation.to_anomalies(schema);
+    let mut checked = vec![Checked {
+        slice: String::new(),
+        examples: current.num_examples,
+        validation,
+        before,
+        places: BTreeMap::new(),
+    }];
+    if args.rules.every_slice {
+        let slices = gathered.current.statistics.datasets.iter();
+        for slice in slices.filter(|slice| !std::ptr::eq(*slice, current)) {
+            let mut validation = validator.validate(slice, none);
+            // Numbers of examples are said of the whole.
+            validation.dataset = None;
+            add_slice(&mut anomalies, &slice.name, &validation);
+            checked.push(Checked {
+                slice: slice.name.clone(),
+                examples: slice.num_examples,
+                validation,
+                before: None,
+                places: BTreeMap::new(),
+            });
+        }
+    }
+    let gate = Gate {
+        data: args.inputs.join(" "),
+        schema: args.options.schema.as_ref().map_or(String::new(), |p| p.display().to_string()),
+        environment: args.rules.environment.clone(),
+        num_features: schema.leaf_features().len(),
+        checked,
+        comparisons,
+        unchecked: unchecked(schema, current, controls),
+        fail_on: match args.rules.fail_on {
+            FailOn::Warning => Severity::Warning,
+            FailOn::Error => Severity::Error,
+        },
+    };
+    Ok((gate, anomalies))
+}
+
+fn moved(
+    args: &ValidateArgs,
+    schema: &Schema,
+    comparison: Comparison,
+    current: &DatasetFeatureStatistics,
+    control: &DatasetFeatureStatistics,
+) -> DriftReport {
+    let policy = match args.control.drift_policy {
+        PolicyArg::Tfdv => DriftPolicy::Tfdv,
+        PolicyArg::Significant => DriftPolicy::Significant,
+    };
+    compare(
+        current,
+        control,
+        &DriftOptions {
+            policy,
+            comparison,
+            schema: Some(schema),
+            alpha: args.control.alpha,
+            rank_error: args.options.epsilon / 3.0,
+            ..DriftOptions::default()
+        },
+    )
+}
+
+/// Adds the anomalies of a slice to the message, under names that TFDV gives them.
+fn add_slice(anomalies: &mut Anomalies, name: &str, validation: &Validation) {
+    for (_, mut info) in validation.to_anomalies(&Schema::default()).anomaly_info {
+        let mut path = info.path.take().unwrap_or_default();
+        if let Some(first) = path.step.first_mut() {
+            *first = format!("slice({name})::{first}");
+        }
+        anomalies.anomaly_info.insert(path.to_string(), info);
+        if let Some(info) = anomalies.anomaly_info.get_mut(&path.to_string()) {
+            info.path = Some(path);
+        }
+    }
+}
+
+/// Writes every file, or none under its final name.
+fn write(
+    args: &ValidateArgs,
+    gathered: &Gathered,
+    gate: &Gate,
+    anomalies: &Anomalies,
+) -> Result<()> {
+    let mut files: Vec<(&Path, Vec<u8>)> = Vec::new();
+    for path in &args.output.outputs {
+        files.push((path, form(path)?(anomalies)));
+    }
+    if let Some(path) = &args.output.junit {
+        files.push((path, gate::junit(gate).into_bytes()));
+    }
+    if let Some(path) = &args.output.statistics {
+        files.push((path, output::Outputs::form_of(path)?(&gathered.current.statistics)));
+    }
+    let _writing = interrupt::writing();
+    let mut written = Vec::new();
+    for (path, bytes) in files {
+        let mut file = AtomicFile::create(path)?;
+        file.write_all(&bytes)
+            .map_err(|e| Error::io(format_args!("write `{}`", path.display()), &e))?;
+        written.push(file);
+    }
+    written.into_iter().try_for_each(AtomicFile::commit)
+}
