@@ -6,28 +6,28 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// A directory to run commands in.
-struct Place(TempDir);
+pub(crate) struct Place(TempDir);
 
 /// What a command did.
-struct Ran {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Place(tempfile::tempdir().unwrap())
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_frazil"));
         command.args(args).current_dir(self.0.path()).stdin(Stdio::null());
         command.env_remove("COLUMNS").env_remove("NO_COLOR").env_remove("FRAZIL_TOKEN");
         command
     }
 
-    fn run(&self, args: &[&str]) -> Ran {
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
         let output = self.command(args).output().unwrap();
         Ran {
             code: output.status.code(),
@@ -37,14 +37,14 @@ impl Place {
     }
 
     /// Runs a command that has to succeed.
-    fn ok(&self, args: &[&str]) -> Ran {
+    pub(crate) fn ok(&self, args: &[&str]) -> Ran {
         let ran = self.run(args);
         assert_eq!(ran.code, Some(0), "{args:?}: {}", ran.stderr);
         ran
     }
 
     /// Runs a command that has to fail; gives what it said.
-    fn fails(&self, args: &[&str]) -> String {
+    pub(crate) fn fails(&self, args: &[&str]) -> String {
         let ran = self.run(args);
         assert_eq!(ran.code, Some(2), "{args:?}: {}{}", ran.stdout, ran.stderr);
         assert_eq!(ran.stdout, "", "{args:?}");
@@ -52,19 +52,19 @@ impl Place {
         ran.stderr
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn bytes(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path(name)).unwrap()
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    fn names(&self, directory: &str) -> Vec<String> {
+    pub(crate) fn names(&self, directory: &str) -> Vec<String> {
         let entries = std::fs::read_dir(self.path(directory)).unwrap();
         let mut names: Vec<String> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -73,7 +73,7 @@ impl Place {
     }
 
     /// Three shards of 300 rows in `data`.
-    fn with_data() -> Self {
+    pub(crate) fn with_data() -> Self {
         let place = Place::new();
         place.ok(&["generate", "data", "--rows", "300", "--shards", "3", "--columns", "full"]);
         place

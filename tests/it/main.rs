@@ -13,3 +13,4 @@ mod schema;
 mod support;
 mod tidy;
 mod traps;
+mod validate;
