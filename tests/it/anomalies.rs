@@ -274,6 +274,10 @@ fn beyond_tfdv() {
     let unique = "type: STRING string_stats { common_stats { num_non_missing: 9 } unique: 7 }";
     check("type: BYTES unique_constraints { min: 3 }", unique, &[]);
     check("type: BYTES unique_constraints { max: 3 }", unique, &["FEATURE_TYPE_HIGH_UNIQUE"]);
+    // A range grows to what an integer can hold.
+    let huge =
+        "type: INT num_stats { common_stats { num_non_missing: 9 } max: 9223372036854775807 }";
+    check("type: INT bool_domain {}", huge, &["BOOL_TYPE_BIG_INT"]);
     // Integers that are counted as categories have no range; their labels have.
     let labels = "type: INT string_stats { common_stats { num_non_missing: 9 } unique: 2
         rank_histogram { buckets { label: '2' sample_count: 9 } } }";

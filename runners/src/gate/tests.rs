@@ -1,3 +1,5 @@
+//! The gate, told in every form.
+
 use ops::tfmd::{load_schema, load_statistics};
 use ops::validate::{ControlStatistics, ValidateOptions, validate_statistics};
 
