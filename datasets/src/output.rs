@@ -71,7 +71,7 @@ impl Sink for DatasetSink {
             rows: part.rows,
             place: part.place.clone(),
         });
-        self.directory.commit(&saved.collect::<Vec<_>>(), &[])
+        self.directory.commit(&saved.collect::<Vec<_>>())
     }
 
     fn leave(&self) {

@@ -343,6 +343,17 @@ pub(crate) enum FileFormatArg {
     Csv,
 }
 
+impl FileFormatArg {
+    /// What `--format` calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            FileFormatArg::TfRecord => "tfrecord",
+            FileFormatArg::Parquet => "parquet",
+            FileFormatArg::Csv => "csv",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum ColumnsArg {
     /// 18 columns of taxi trips, one value at most in a cell

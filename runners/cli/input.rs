@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use datasets::csv::{CsvType, CsvTypes, InferCsvTypes, Multivalent};
 use datasets::inputs::{InputFile, resolve};
+use datasets::output::RowFormat;
 use datasets::{Format, Payload, ReadOptions, detect};
 use engine::{Flatten, Pipeline, Result, Source};
 use ops::tfmd::{FeatureType, Schema};
@@ -42,6 +43,29 @@ impl Input {
             keep_originals: false,
         };
         Ok(Input { files, format, read })
+    }
+
+    /// Whether columns are cells of text, which have the type of all of them together.
+    pub(crate) fn is_text(&self) -> bool {
+        self.format.untyped
+    }
+
+    /// Asks for the bytes of records, so that they can be written again as they are.
+    pub(crate) fn keep_originals(&mut self) {
+        self.read.keep_originals = true;
+    }
+
+    /// How rows are written: as they are read, or in the named format.
+    pub(crate) fn row_format(&self, name: Option<&str>) -> Result<RowFormat> {
+        let name = name.unwrap_or(self.format.name);
+        let is_kept = name == self.format.name;
+        let mut format = if is_kept { RowFormat::kept(name)? } else { RowFormat::named(name)? };
+        if is_kept {
+            format.delimiter = self.read.delimiter;
+            format.header = self.read.column_names.is_none();
+        }
+        format.secondary_delimiter = self.read.multivalent.delimiter;
+        Ok(format)
     }
 
     /// Opens the files; where they do not say what types columns have, finds out by a run.

@@ -2,6 +2,7 @@
 
 mod args;
 mod demo;
+mod examples;
 mod failure;
 mod generate;
 mod generators;

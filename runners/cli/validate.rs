@@ -9,7 +9,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use datasets::artifacts::{AtomicFile, refuse_inputs};
 use datasets::inputs::InputFile;
-use engine::{Error, Pipeline, Receipt, Result};
+use engine::{Error, Outputs, Pipeline, Result, Shard};
 use ops::drift::{Comparison, DriftOptions, DriftPolicy, DriftReport, compare};
 use ops::stats::generate_statistics;
 use ops::tfmd::anomaly_info::{Severity, Type};
@@ -24,6 +24,7 @@ use runners::gate::{self, Checked, Gate, TextOptions};
 use runners::table::Sort;
 
 use crate::args::{InputArgs, RunArgs};
+use crate::examples::{self, ExampleArgs, Examples, FoundExamples};
 use crate::failure::{Done, Failure};
 use crate::input::Input;
 use crate::options::{OptionArgs, in_file};
@@ -37,6 +38,7 @@ Examples:
   frazil validate d2.pb --schema s.pbtxt --previous d1.pb        also drift from the span before
   frazil validate d2/ --schema s.pbtxt --previous d1/ --drift-policy significant
   frazil validate d2/ --schema s.pbtxt --junit gate.xml --github for CI
+  frazil validate d2/ --schema s.pbtxt --clean out/clean --rejects out/rejects
 
 Statistics are files that end in .pb, .pbtxt or .json, or `-`; everything else is data.
 
@@ -44,6 +46,11 @@ Drift policies:
   tfdv         above the schema's threshold, whatever the number of examples: as TFDV
   significant  above the threshold and further apart than samples of one distribution are; features
                without a threshold are judged by practical minimums
+
+Examples are validated one by one, in the same scan, with `--rejects`, `--clean` or `--places`. Outputs
+have a shard for every shard that is read, in its format; TFRecord and CSV files hold the very records
+that were read. `_reasons.jsonl` among the rejects says why each is there, `_receipt.json` in an output
+how many rows its shards hold. An output is a directory that appears whole or not at all.
 
 Exit codes:
   0    nothing as severe as `--fail-on`
@@ -61,6 +68,8 @@ pub(crate) struct ValidateArgs {
     rules: RuleArgs,
     #[command(flatten)]
     control: ControlArgs,
+    #[command(flatten)]
+    examples: ExampleArgs,
     #[command(flatten)]
     output: ResultArgs,
     #[command(flatten)]
@@ -191,8 +200,18 @@ fn form(path: &Path) -> Result<fn(&Anomalies) -> Vec<u8>> {
 /// Statistics that were read or computed.
 struct Given {
     statistics: DatasetFeatureStatisticsList,
-    /// The files that were scanned, and what was read of them.
-    scanned: Option<(Vec<InputFile>, Receipt)>,
+    /// The files that were scanned, and what the scan gave.
+    scanned: Option<(Vec<InputFile>, Outputs)>,
+    /// What was found out about examples, if they were looked at.
+    examples: Option<FoundExamples>,
+}
+
+impl Given {
+    /// The shards that were scanned.
+    fn shards(&self) -> Vec<&Shard> {
+        let receipts = self.scanned.iter().flat_map(|(_, ran)| &ran.receipt.shards);
+        receipts.map(|(shard, _)| shard).collect()
+    }
 }
 
 /// Everything that a verdict needs.
@@ -213,19 +232,26 @@ pub(crate) fn run(args: &ValidateArgs) -> Done {
     let (is_leader, is_quiet) = (run.is_leader(), run.is_quiet());
     let start = Instant::now();
     let gathered = gather(args, &run);
-    let gathered = run.finish(gathered)?;
+    let mut gathered = run.finish(gathered)?;
+    let current = &mut gathered.current;
+    if let (Some(examples), Some((_, ran))) = (&mut current.examples, &current.scanned) {
+        examples.deliver(ran, is_leader)?;
+    }
     if !is_leader {
         return Ok(());
     }
     let elapsed = start.elapsed();
     let (gate, anomalies) = judge(args, &gathered)?;
     write(args, &gathered, &gate, &anomalies)?;
-    if let Some((_, read)) = &gathered.current.scanned {
+    if let Some((_, ran)) = &gathered.current.scanned {
         if let Some(path) = &args.output.receipt {
-            receipt::write(path, read, elapsed)?;
+            receipt::write(path, &ran.receipt, elapsed)?;
         }
         if !is_quiet {
-            output::note(&receipt::short(read, elapsed));
+            output::note(&receipt::short(&ran.receipt, elapsed));
+            if let Some(found) = &gathered.current.examples {
+                output::note(&examples::as_text(&found.summary, &gathered.current.shards()));
+            }
         }
     }
     output::print(&if args.output.json {
@@ -249,10 +275,11 @@ fn gather(args: &ValidateArgs, run: &Run) -> Result<Gathered> {
     let schema = Arc::new(load_schema(&bytes).map_err(|error| in_file(path, &error))?);
     let control = |input: &Option<String>| -> Result<Option<Given>> {
         let Some(input) = input else { return Ok(None) };
-        given(std::slice::from_ref(input), args, run, &schema).map(Some)
+        given(std::slice::from_ref(input), args, None, run, &schema).map(Some)
     };
+    let examples = args.examples.is_wanted().then_some(&args.examples);
     Ok(Gathered {
-        current: given(&args.inputs, args, run, &schema)?,
+        current: given(&args.inputs, args, examples, run, &schema)?,
         previous: control(&args.control.previous)?,
         previous_version: control(&args.control.previous_version)?,
         serving: control(&args.control.serving)?,
@@ -261,28 +288,48 @@ fn gather(args: &ValidateArgs, run: &Run) -> Result<Gathered> {
 }
 
 /// Reads statistics, or computes them in one scan of data.
-fn given(inputs: &[String], args: &ValidateArgs, run: &Run, schema: &Arc<Schema>) -> Result<Given> {
+fn given(
+    inputs: &[String],
+    args: &ValidateArgs,
+    examples: Option<&ExampleArgs>,
+    run: &Run,
+    schema: &Arc<Schema>,
+) -> Result<Given> {
     if let [only] = inputs
         && output::is_statistics(Path::new(only))
     {
+        if examples.is_some() {
+            return Err(Error::invalid(format!("`{only}` is statistics, which have no examples"))
+                .with_hint(
+                    "Validate the data themselves with `--rejects`, `--clean`, `--places`.",
+                ));
+        }
         let statistics = output::read_statistics(Path::new(only))?;
-        return Ok(Given { statistics, scanned: None });
+        return Ok(Given { statistics, scanned: None, examples: None });
     }
     let flags = args.options.clone().load()?;
     let options = Arc::new(flags.to_stats_options()?);
-    let input = Input::find(inputs, &args.input)?;
+    let mut input = Input::find(inputs, &args.input)?;
     for path in args.output.files() {
         refuse_inputs(path, &input.files)?;
     }
     let types = args.options.infer_type_from_schema.then_some(&**schema);
-    let (files, source) = input.open(OptionArgs::columns(&options), types, run)?;
+    let columns = if examples.is_some() { None } else { OptionArgs::columns(&options) };
+    let environment = args.rules.environment.clone();
+    let examples = examples
+        .map(|args| Examples::prepare(args, schema.clone(), environment, inputs, &mut input))
+        .transpose()?;
+    let (files, source) = input.open(columns, types, run)?;
     let (pipeline, batches) = Pipeline::read(source);
+    let added = examples.map(|examples| examples.add(&batches));
     let statistics = generate_statistics(&batches, options);
     let plan = pipeline.plan();
     let description = flags.description()?;
     let states = args.run.states.as_deref();
     let mut ran = run.execute("computing statistics", &plan, &description, states)?;
-    Ok(Given { statistics: statistics.output(&mut ran)?, scanned: Some((files, ran.receipt)) })
+    let statistics = statistics.output(&mut ran)?;
+    let examples = added.map(|added| added.output(&mut ran)).transpose()?;
+    Ok(Given { statistics, scanned: Some((files, ran)), examples })
 }
 
 impl ResultArgs {
@@ -336,7 +383,11 @@ fn judge(args: &ValidateArgs, gathered: &Gathered) -> Result<(Gate, Anomalies)> 
         examples: current.num_examples,
         validation,
         before,
-        places: BTreeMap::new(),
+        places: gathered
+            .current
+            .examples
+            .as_ref()
+            .map_or_else(BTreeMap::new, |found| found.places(&gathered.current.shards())),
     }];
     if args.rules.every_slice {
         let slices = gathered.current.statistics.datasets.iter();

@@ -4,6 +4,7 @@
 
 pub mod cluster;
 pub mod direct;
+pub mod examples;
 pub mod gate;
 pub mod rows;
 pub mod table;

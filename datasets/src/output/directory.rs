@@ -114,12 +114,12 @@ impl OutputDirectory {
     }
 
     /// Puts the output in its place, whole or not at all: takes over what other processes have
-    /// written, adds `files` (names and contents) and the [`RECEIPT`], and renames the directory.
+    /// written, adds the [`RECEIPT`], and renames the directory.
     ///
     /// # Errors
     /// When a shard is not where its writer has left it, or the directory cannot be renamed.
-    pub fn commit(&self, shards: &[SavedShard], files: &[(&str, &[u8])]) -> Result<()> {
-        let result = self.assemble(shards, files).and_then(|()| self.put());
+    pub fn commit(&self, shards: &[SavedShard]) -> Result<()> {
+        let result = self.assemble(shards).and_then(|()| self.put());
         let others = shards.iter().map(|shard| Path::new(&shard.place));
         for other in others.filter(|other| *other != self.temporary) {
             // What was in it is here now, or of no use.
@@ -128,7 +128,7 @@ impl OutputDirectory {
         result
     }
 
-    fn assemble(&self, shards: &[SavedShard], files: &[(&str, &[u8])]) -> Result<()> {
+    fn assemble(&self, shards: &[SavedShard]) -> Result<()> {
         for SavedShard { shard, name, place, .. } in shards {
             let (from, to) = (Path::new(place).join(name), self.temporary.join(name));
             let moved = if from == to {
@@ -143,14 +143,12 @@ impl OutputDirectory {
                     .with_hint("All processes must write to a directory that process 0 can see.")
             })?;
         }
-        let receipt = receipt(shards);
-        for (name, bytes) in files.iter().copied().chain([(RECEIPT, receipt.as_bytes())]) {
-            let path = self.file(name)?;
-            File::create(&path)
-                .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-                .map_err(|e| Error::io(format_args!("write `{}`", path.display()), &e))?;
-        }
-        Ok(())
+        let path = self.file(RECEIPT)?;
+        File::create(&path)
+            .and_then(|mut file| {
+                file.write_all(receipt(shards).as_bytes()).and_then(|()| file.sync_all())
+            })
+            .map_err(|e| Error::io(format_args!("write `{}`", path.display()), &e))
     }
 
     fn put(&self) -> Result<()> {

@@ -114,9 +114,10 @@ impl RowsWriter {
     ///
     /// # Errors
     /// When the disk is full, or the rows do not fit the format.
-    pub fn write(&mut self, batch: &Batch, keep: Option<&BooleanArray>) -> Result<()> {
+    pub fn write(&mut self, batch: &Batch, keep: Option<&[bool]>) -> Result<()> {
         let failed = |e: &io::Error| Error::io(format_args!("write `{}`", self.path.display()), e);
-        let rows = keep.map_or(batch.records.num_rows(), BooleanArray::true_count);
+        let rows =
+            keep.map_or(batch.records.num_rows(), |keep| keep.iter().filter(|keep| **keep).count());
         if rows == 0 {
             return Ok(());
         }
@@ -134,12 +135,13 @@ impl RowsWriter {
         .map_err(|e| failed(&e))
     }
 
-    fn encode(&mut self, batch: &Batch, keep: Option<&BooleanArray>) -> Result<()> {
+    fn encode(&mut self, batch: &Batch, keep: Option<&[bool]>) -> Result<()> {
         let failed = |e: &io::Error| Error::io(format_args!("write `{}`", self.path.display()), e);
         let filtered;
         let records = match keep {
-            Some(keep) if keep.has_false() => {
-                filtered = filter_record_batch(&batch.records, keep).map_err(|e| {
+            Some(keep) if keep.contains(&false) => {
+                let keep = BooleanArray::from(keep.to_vec());
+                filtered = filter_record_batch(&batch.records, &keep).map_err(|e| {
                     Error::input("rows cannot be chosen").with_detail(format!("{e}."))
                 })?;
                 &filtered
@@ -177,10 +179,10 @@ impl RowsWriter {
 /// The records that are kept.
 fn chosen<'a>(
     originals: &'a BinaryArray,
-    keep: Option<&'a BooleanArray>,
+    keep: Option<&'a [bool]>,
 ) -> impl Iterator<Item = &'a [u8]> {
     (0..originals.len())
-        .filter(move |&row| keep.is_none_or(|keep| keep.value(row)))
+        .filter(move |&row| keep.is_none_or(|keep| keep[row]))
         .map(|row| originals.value(row))
 }
 

@@ -16,6 +16,7 @@ mod dataset;
 mod derived;
 mod domain;
 mod embedding;
+pub mod examples;
 mod image_domain;
 mod index;
 mod kinds;
