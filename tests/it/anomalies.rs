@@ -282,4 +282,6 @@ fn beyond_tfdv() {
     let labels = "type: INT string_stats { common_stats { num_non_missing: 9 } unique: 2
         rank_histogram { buckets { label: '2' sample_count: 9 } } }";
     check("type: INT bool_domain {}", labels, &["BOOL_TYPE_BIG_INT"]);
+    let none = "type: INT string_stats { common_stats { num_non_missing: 9 } rank_histogram {} }";
+    check("type: INT int_domain { min: 1 is_categorical: true }", none, &[]);
 }

@@ -24,8 +24,8 @@ pub(super) fn check(subject: &mut Subject<'_>) -> ControlFlow<()> {
     {
         let name = name_of_domain(domain);
         subject.feature.to_mut().domain_info = None;
-        // The text shows what is left of the feature, as TFDV's does.
-        let left = crate::tfmd::text::print(&*subject.feature);
+        // The text shows what is left of the feature, with whole numbers as C++ prints them.
+        let left = crate::tfmd::text::print(&*subject.feature).replace(".0\n", "\n");
         subject.report(text::domain_of_bytes(name, &left), |_| {});
     }
     ControlFlow::Continue(())
