@@ -1,6 +1,11 @@
 //! Schemas: inferred from statistics, compared with each other, checked without data.
 
+pub mod describe;
+mod diff;
+mod effect;
 mod infer;
 
+pub use diff::{Change, ChangeKind, SchemaDiff, diff};
+pub use effect::Effect;
 pub use infer::{InferOptions, Transformation, create_column, infer_schema};
 pub(crate) use infer::{custom_domain, value_counts};

@@ -26,7 +26,7 @@ mod regenerate;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod text;
 mod view;
 mod wire;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// order of path.
 ///
 /// Empty, with a note, where that folder is absent.
-pub(super) fn goldens(extension: &str, wanted: impl Fn(&str) -> bool) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn goldens(extension: &str, wanted: impl Fn(&str) -> bool) -> Vec<(PathBuf, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/golden/tfdv");
     let (mut folders, mut files) = (vec![root], Vec::new());
     while let Some(folder) = folders.pop() {
@@ -31,6 +31,6 @@ pub(super) fn goldens(extension: &str, wanted: impl Fn(&str) -> bool) -> Vec<(Pa
 }
 
 /// The file of the same name with another extension, if there is one.
-pub(super) fn sibling(path: &Path, extension: &str) -> Option<Vec<u8>> {
+pub(crate) fn sibling(path: &Path, extension: &str) -> Option<Vec<u8>> {
     std::fs::read(path.with_extension(extension)).ok()
 }
