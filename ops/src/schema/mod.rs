@@ -1,10 +1,12 @@
 //! Schemas: inferred from statistics, compared with each other, checked without data.
 
+mod check;
 pub mod describe;
 mod diff;
 mod effect;
 mod infer;
 
+pub use check::{CHECKS, Check, Finding, Severity, check};
 pub use diff::{Change, ChangeKind, SchemaDiff, diff};
 pub use effect::Effect;
 pub use infer::{InferOptions, Transformation, create_column, infer_schema};

@@ -11,7 +11,7 @@ pub(crate) fn hint(error: Error, name: &str, known: &[String]) -> Error {
 }
 
 /// The first of the closest names, unless it differs in more than a third of its letters.
-fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     let limit = name.chars().count().min(60) / 3;
     known
         .iter()
