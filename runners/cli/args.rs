@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::options::OptionArgs;
+use crate::schema::SchemaCommand;
 use crate::skew::SkewArgs;
 use crate::validate::ValidateArgs;
 use crate::values::{Count, Delimiter, Size};
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Scan(Box<ScanArgs>),
     /// Compare two sets of examples, joined by identifier, feature by feature
     Skew(Box<SkewArgs>),
+    /// Infer, update, show, compare and check schemas
+    Schema(Box<SchemaCommand>),
     /// List the statistics that are computed
     Generators(GeneratorsArgs),
     /// Make synthetic data: taxi trips, the same rows whatever the shards and the format

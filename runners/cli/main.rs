@@ -15,6 +15,7 @@ mod progress;
 mod receipt;
 mod run;
 mod scan;
+mod schema;
 mod show;
 mod skew;
 mod stats;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Validate(args) => validate::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Skew(args) => skew::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Generators(args) => generators::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -17,9 +17,9 @@ use crate::receipt;
 use crate::run::Run;
 
 /// What a run gave, where it is to be written.
-struct Computed {
-    statistics: DatasetFeatureStatisticsList,
-    receipt: Receipt,
+pub(crate) struct Computed {
+    pub(crate) statistics: DatasetFeatureStatisticsList,
+    pub(crate) receipt: Receipt,
     outputs: Outputs,
 }
 
@@ -42,7 +42,8 @@ pub(crate) fn run(args: &StatsArgs) -> Done {
     Ok(())
 }
 
-fn compute(args: &StatsArgs, run: &Run) -> Result<Computed> {
+/// One scan of the inputs.
+pub(crate) fn compute(args: &StatsArgs, run: &Run) -> Result<Computed> {
     let flags = args.options.clone().load()?;
     let options = Arc::new(flags.to_stats_options()?);
     let input = Input::find(&args.inputs, &args.input)?;

@@ -7,12 +7,14 @@
 pub(crate) mod format;
 mod layout;
 mod rows;
+mod schema;
 mod skew;
 
 use std::fmt::Write as _;
 
 use ops::tfmd::DatasetFeatureStatisticsList;
 
+pub use self::schema::render_schema;
 pub use self::skew::{ShownPair, render_skew};
 
 use self::format::{Paint, count};
