@@ -15,10 +15,7 @@ use crate::failure::{Done, Failure};
 use crate::options::OptionArgs;
 use crate::output;
 
-/// Where a schema is written: a file of the form that its ending names.
-pub(crate) use files::write_schema;
-/// A schema from a file of any form, or from stdin.
-pub(crate) use files::{SchemaFile, read_schema};
+pub(crate) use files::read_schema;
 
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]

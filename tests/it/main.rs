@@ -10,6 +10,7 @@ mod golden;
 mod laws;
 mod oracle;
 mod schema;
+mod schema_cli;
 mod support;
 mod tidy;
 mod traps;

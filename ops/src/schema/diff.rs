@@ -86,13 +86,27 @@ pub fn diff(old: &Schema, new: &Schema) -> Result<SchemaDiff> {
         return Ok(SchemaDiff { changes: Vec::new(), same_bytes: true });
     }
     let dynamic = |bytes: &[u8]| {
-        DynamicMessage::decode(Schema::default().descriptor(), bytes).map_err(|e| {
-            Error::input("a schema cannot be compared").with_detail(format!("It is broken: {e}."))
-        })
+        DynamicMessage::decode(Schema::default().descriptor(), bytes).map_err(broken)
     };
     let mut differ = Differ { schemas: [old, new], changes: Vec::new() };
     differ.message(&At::default(), &dynamic(&old_bytes)?, &dynamic(&new_bytes)?);
     Ok(SchemaDiff { changes: differ.changes, same_bytes: false })
+}
+
+/// How a feature at a path has changed.
+pub(super) fn diff_of_feature(path: &Path, old: &Feature, new: &Feature) -> Result<Vec<Change>> {
+    let dynamic = |feature: &Feature| {
+        DynamicMessage::decode(feature.descriptor(), encode(feature).as_slice()).map_err(broken)
+    };
+    let empty = Schema::default();
+    let mut differ = Differ { schemas: [&empty, &empty], changes: Vec::new() };
+    let at = At { feature: path.clone(), field: String::new() };
+    differ.message(&at, &dynamic(old)?, &dynamic(new)?);
+    Ok(differ.changes)
+}
+
+fn broken(error: prost::DecodeError) -> Error {
+    Error::input("a schema cannot be compared").with_detail(format!("It is broken: {error}."))
 }
 
 /// A place in both schemas.

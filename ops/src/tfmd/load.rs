@@ -119,7 +119,8 @@ fn damaged_text<M: ReflectMessage + Default>(bytes: &[u8]) -> Option<Error> {
 }
 
 fn is_control(b: &u8) -> bool {
-    b.is_ascii_control() && !matches!(b, b'\t' | b'\n' | b'\r')
+    // The last one, 0x7f, is allowed in JSON, and Python writes it there as it is.
+    *b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')
 }
 
 fn load_binary<M: ReflectMessage + Default>(bytes: &[u8]) -> Result<M> {

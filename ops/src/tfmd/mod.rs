@@ -7,6 +7,8 @@
 //! **Invariant:** files are written by [`encode`], [`text::print`] and [`json::print`] and read by
 //! their counterparts, never by the protobuf library's own methods, whose bytes differ from TFDV's.
 
+#[cfg(test)]
+mod every_field;
 mod features;
 mod float;
 #[allow(

@@ -1,11 +1,13 @@
 //! `frazil schema infer` and `update`: statistics in, a schema out.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use engine::Result;
-use ops::schema::{InferOptions, diff, infer_schema};
-use ops::tfmd::{DatasetFeatureStatisticsList, Schema, text};
+use datasets::artifacts::{refuse_inputs, write_atomic};
+use datasets::inputs::InputFile;
+use engine::{Error, Result};
+use ops::schema::{InferOptions, diff, infer_schema, suggest};
+use ops::tfmd::{DatasetFeatureStatisticsList, text};
 use ops::validate::{UpdateOptions, update_schema};
 
 use super::files::{form, write_schema};
@@ -13,15 +15,15 @@ use super::{FromArgs, InferArgs, UpdateArgs, read_schema};
 use crate::args::{OutputArgs, StatsArgs};
 use crate::failure::Done;
 use crate::run::Run;
-use crate::{output, receipt, stats};
+use crate::{interrupt, output, receipt, stats};
 
 /// Endings of files of statistics; data has others.
 const STATISTICS: [&str; 3] = ["pb", "pbtxt", "json"];
 
 pub(super) fn infer(args: &InferArgs) -> Done {
-    for path in args.from.output.iter().chain(&args.suggest) {
-        form(path)?;
-    }
+    let outputs: Vec<&Path> =
+        args.from.output.iter().chain(&args.suggest).map(PathBuf::as_path).collect();
+    check_outputs(&args.from, &outputs)?;
     let Some(statistics) = statistics(&args.from, None)? else { return Ok(()) };
     let options = InferOptions {
         max_string_domain_size: args.from.max_string_domain_size,
@@ -31,13 +33,43 @@ pub(super) fn infer(args: &InferArgs) -> Done {
     let schema = infer_schema(&statistics, &options)?;
     match &args.from.output {
         Some(path) => write_schema(path, &schema)?,
-        None => output::print(&text::print(&schema))?,
+        None if args.suggest.is_none() => output::print(&text::print(&schema))?,
+        None => {}
+    }
+    if let Some(path) = &args.suggest {
+        let suggested = suggest(&schema, &statistics)?;
+        if path.extension().is_some_and(|ending| ending == "pbtxt") {
+            let _writing = interrupt::writing();
+            write_atomic(path, suggested.text().as_bytes())?;
+        } else {
+            write_schema(path, &suggested.schema)?;
+        }
+        output::print(&suggested.diff())?;
+    }
+    Ok(())
+}
+
+/// Checks that what is to be written has a known form and overwrites no input.
+fn check_outputs(args: &FromArgs, outputs: &[&Path]) -> Result<()> {
+    let inputs: Vec<InputFile> = args
+        .inputs
+        .iter()
+        .filter(|input| Path::new(input).is_file())
+        .map(|input| InputFile { path: input.clone(), bytes: 0 })
+        .collect();
+    for (i, path) in outputs.iter().enumerate() {
+        form(path)?;
+        refuse_inputs(path, &inputs)?;
+        if outputs[..i].contains(path) {
+            return Err(Error::invalid(format!("`{}` is to be written twice", path.display())));
+        }
     }
     Ok(())
 }
 
 pub(super) fn update(args: &UpdateArgs) -> Done {
-    args.from.output.as_deref().map(form).transpose()?;
+    let outputs: Vec<&Path> = args.from.output.iter().map(PathBuf::as_path).collect();
+    check_outputs(&args.from, &outputs)?;
     let old = read_schema(&args.old)?.schema;
     let Some(statistics) = statistics(&args.from, Some(&args.old))? else { return Ok(()) };
     let options = UpdateOptions { max_string_domain_size: args.from.max_string_domain_size };
