@@ -179,7 +179,7 @@ fn wrong_commands_say_what_to_do() {
     place.write("bad.pbtxt", "feature {\n  name: 'a'\n  tpye: INT\n}\n");
     place.fails(
         &["schema", "show", "bad.pbtxt"],
-        "Line 3, column 3: `Feature` has no field `tpye`.",
+        "line 3, column 3: `Feature` has no field `tpye`.",
     );
     place.fails(&["schema", "show", "bad.pbtxt"], "hint: Did you mean `type`?");
     place.fails(&["schema", "show", "stats.pb"], "Expected a schema, found statistics.");

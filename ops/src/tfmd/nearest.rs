@@ -21,21 +21,28 @@ pub(crate) fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
         .map(|(_, candidate)| candidate.as_str())
 }
 
-/// Levenshtein's distance: how many letters must be inserted, removed or replaced.
+/// How many letters must be inserted, removed, replaced or exchanged with their neighbour.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
+    // The last three rows of the table of distances between beginnings.
+    let mut earlier: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    let mut before = None;
     // Names in our messages are short: anything longer is far from all of them.
     for (i, x) in a.chars().take(100).enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
+        let mut row = vec![i + 1];
         for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+            let replaced = above[j] + usize::from(x != *y);
+            let mut least = replaced.min(above[j + 1] + 1).min(row[j] + 1);
+            if j > 0 && before == Some(*y) && b[j - 1] == x {
+                least = least.min(earlier[j - 1] + 1);
+            }
+            row.push(least);
         }
+        before = Some(x);
+        earlier = std::mem::replace(&mut above, row);
     }
-    row[b.len()]
+    above[b.len()]
 }
 
 #[cfg(test)]
@@ -52,6 +59,11 @@ mod tests {
         check("features", Some("feature"));
         check("Feature", Some("feature"));
         check("string_domian", Some("string_domain"));
+        check("etaf", None);
+        assert_eq!(
+            ["tpye", "ytep", "tyep", "typ", ""].map(|name| distance(name, "type")),
+            [1, 2, 1, 1, 4]
+        );
         check("x", None);
         check("", None);
         check("presence", None);

@@ -63,7 +63,7 @@ const FORMS: &[(fn(&str) -> bool, Known)] = &[
     (|text| is_date(text, "T"), Known::Domain(|| date("%Y-%m-%dT%H:%M:%S"))),
     (is_uuid, Known::Remark("UUID")),
     (is_email, Known::Remark("e-mail address")),
-    (|text| text.parse::<std::net::Ipv4Addr>().is_ok(), Known::Remark("IPv4 address")),
+    (is_ipv4, Known::Remark("IPv4 address")),
 ];
 
 pub(super) const FORMAT: SuggestionKind = SuggestionKind {
@@ -106,6 +106,11 @@ fn is_uuid(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
         && parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+fn is_ipv4(text: &str) -> bool {
+    let parts = text.split('.');
+    parts.clone().count() == 4 && parts.into_iter().all(|part| part.parse::<u8>().is_ok())
 }
 
 fn is_email(text: &str) -> bool {
