@@ -11,6 +11,7 @@ mod laws;
 mod oracle;
 mod schema;
 mod schema_cli;
+mod skew;
 mod support;
 mod tidy;
 mod traps;
