@@ -147,7 +147,15 @@ impl Anomaly<'_> {
 
     /// Where a reason is first seen, if that is known.
     pub fn place(&self, reason: &Reason) -> Option<&Place> {
-        self.checked.places.get(&(self.path?.clone(), reason.kind))
+        let path = self.path?;
+        // A dataset has a feature in too few examples; a single example lacks it.
+        let kinds = match reason.kind {
+            kind @ (Type::FeatureTypeLowFractionPresent | Type::InvalidFeatureShape) => {
+                [kind, Type::SchemaMissingColumn]
+            }
+            kind => [kind, kind],
+        };
+        kinds.iter().find_map(|kind| self.checked.places.get(&(path.clone(), *kind)))
     }
 }
 

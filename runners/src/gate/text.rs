@@ -110,7 +110,12 @@ fn tell(anomaly: &Anomaly<'_>, paint: Paint, width: usize, out: &mut String) {
             if let Some(value) = &place.value {
                 let _ = write!(text, ": {value}");
             }
-            let _ = write!(text, " ({} rows in all)", count(place.rows));
+            match place.rows {
+                1 => text.push_str(" (the only row)"),
+                rows => {
+                    let _ = write!(text, " ({} rows in all)", count(rows));
+                }
+            }
             line(out, paint, "first", &text, width);
         }
     }
