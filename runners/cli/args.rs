@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::options::OptionArgs;
+use crate::report::ReportArgs;
 use crate::schema::SchemaCommand;
 use crate::skew::SkewArgs;
 use crate::validate::ValidateArgs;
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Stats(Box<StatsCommand>),
     /// Validate statistics or data against a schema: anomalies, drift and skew
     Validate(Box<ValidateArgs>),
+    /// Draw statistics, anomalies and drift as one HTML page that needs no network
+    Report(Box<ReportArgs>),
     /// Read and check every record, compute nothing, and print the number of rows
     Scan(Box<ScanArgs>),
     /// Compare two sets of examples, joined by identifier, feature by feature

@@ -13,6 +13,7 @@ mod options;
 mod output;
 mod progress;
 mod receipt;
+mod report;
 mod run;
 mod scan;
 mod schema;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Scan(args) => scan::run(&args),
         Command::Skew(args) => skew::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Generators(args) => generators::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Demo(args) => demo::run(&args),

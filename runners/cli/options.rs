@@ -273,7 +273,7 @@ fn load_slices(path: &Path) -> Result<Vec<SliceFeatures>> {
     Ok(slices)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|e| Error::io(format_args!("read `{}`", path.display()), &e))
 }
 

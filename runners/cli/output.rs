@@ -148,6 +148,13 @@ pub(crate) fn table_options(sort: Sort) -> TableOptions {
 
 /// Reads a file of statistics of any form.
 pub(crate) fn read_statistics(path: &Path) -> Result<DatasetFeatureStatisticsList> {
+    read_statistics_and_bytes(path).map(|(_, statistics)| statistics)
+}
+
+/// As [`read_statistics`], with the bytes of the file.
+pub(crate) fn read_statistics_and_bytes(
+    path: &Path,
+) -> Result<(Vec<u8>, DatasetFeatureStatisticsList)> {
     let bytes = if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map(|_| bytes)
@@ -166,6 +173,7 @@ pub(crate) fn read_statistics(path: &Path) -> Result<DatasetFeatureStatisticsLis
         // Not a TFRecord file.
         _ => None,
     };
-    ops::tfmd::load_statistics(record.as_deref().unwrap_or(&bytes))
-        .map_err(|error| crate::options::in_file(path, &error))
+    let statistics = ops::tfmd::load_statistics(record.as_deref().unwrap_or(&bytes))
+        .map_err(|error| crate::options::in_file(path, &error))?;
+    Ok((bytes, statistics))
 }

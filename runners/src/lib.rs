@@ -7,6 +7,7 @@ pub mod direct;
 pub mod examples;
 pub mod gate;
 pub mod rows;
+pub mod report;
 pub mod table;
 
 use engine::dataflow::Workers;

@@ -1,0 +1,446 @@
+//! Measured distances of features, as cells, as tables and as heat.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use ops::tfmd::drift_skew_info::Measurement;
+use ops::tfmd::drift_skew_info::measurement::Type;
+use ops::tfmd::{Anomalies, Path};
+use serde::Serialize;
+
+use super::html::{clip, value};
+use super::ranks::points;
+use crate::table::format::number;
+
+/// What a dataset was compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Against {
+    /// An earlier span: drift.
+    Previous,
+    /// Serving data: skew.
+    Serving,
+}
+
+/// How far a feature has moved, by one measure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Distance {
+    /// What it was compared with.
+    pub against: Against,
+    /// The measure's name, such as `JENSEN_SHANNON_DIVERGENCE`.
+    pub measure: String,
+    /// The distance.
+    pub value: f64,
+    /// Anything above is an anomaly.
+    pub threshold: Option<f64>,
+    /// What chance alone makes of two samples of these sizes.
+    pub noise_floor: Option<f64>,
+    /// How often chance alone makes as much.
+    pub p_value: Option<f64>,
+    /// The same, corrected for the number of features.
+    pub q_value: Option<f64>,
+    /// What that means, in a few words.
+    pub verdict: Option<String>,
+    /// The values that moved most, with their shares before and after.
+    pub contributors: Vec<Contributor>,
+}
+
+/// A value or a range of values, and its share of both sides.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Contributor {
+    /// Which.
+    pub label: String,
+    /// Its share of the baseline.
+    pub before: f64,
+    /// Its share of what is judged.
+    pub after: f64,
+}
+
+/// The distances of features, each feature's in the order they were measured.
+pub type Distances = BTreeMap<Path, Vec<Distance>>;
+
+/// The distances that validation has written beside its anomalies.
+pub fn distances_of(anomalies: &Anomalies) -> Distances {
+    let mut distances = Distances::new();
+    for info in &anomalies.drift_skew_info {
+        let Some(path) = &info.path else { continue };
+        let drift = info.drift_measurements.iter().map(|m| (Against::Previous, m));
+        let skew = info.skew_measurements.iter().map(|m| (Against::Serving, m));
+        let found = drift.chain(skew).map(|(against, measurement)| of(against, measurement));
+        distances.entry(path.clone()).or_default().extend(found);
+    }
+    distances
+}
+
+fn of(against: Against, measurement: &Measurement) -> Distance {
+    Distance {
+        against,
+        measure: measurement.r#type().as_str_name().to_owned(),
+        value: measurement.value(),
+        threshold: measurement.threshold,
+        noise_floor: None,
+        p_value: None,
+        q_value: None,
+        verdict: None,
+        contributors: Vec::new(),
+    }
+}
+
+impl Distance {
+    /// The distance in thresholds; above 1 is an anomaly.
+    pub(super) fn ratio(&self) -> Option<f64> {
+        let threshold = self.threshold.filter(|threshold| *threshold >= 0.0)?;
+        match (self.value > threshold, threshold > 0.0) {
+            (_, true) => Some(self.value / threshold),
+            (true, false) => Some(f64::MAX),
+            (false, false) => Some(0.0),
+        }
+    }
+
+    pub(super) fn is_above(&self) -> bool {
+        self.ratio().is_some_and(|ratio| ratio > 1.0)
+    }
+
+    /// Whether chance explains it.
+    fn is_noise(&self) -> bool {
+        self.noise_floor.is_some_and(|floor| self.value <= floor)
+    }
+
+    /// The measure's short name.
+    fn short(&self) -> String {
+        let known = [
+            (Type::LInfty, "L∞"),
+            (Type::JensenShannonDivergence, "JSD"),
+            (Type::NormalizedAbsoluteDifference, "NAD"),
+        ];
+        let short = known.iter().find(|(kind, _)| kind.as_str_name() == self.measure);
+        short.map_or_else(|| clip(&self.measure, 24), |(_, short)| (*short).to_owned())
+    }
+
+    /// The measure's name in words.
+    fn long(&self) -> String {
+        clip(&self.measure.replace('_', " ").to_lowercase(), 60)
+    }
+
+    fn title(&self) -> String {
+        let mut title = format!("{} {}", self.long(), number(self.value));
+        for (name, x) in [
+            ("threshold", self.threshold),
+            ("noise floor", self.noise_floor),
+            ("p", self.p_value),
+            ("q", self.q_value),
+        ] {
+            if let Some(x) = x {
+                let _ = write!(title, ", {name} {}", number(x));
+            }
+        }
+        title
+    }
+}
+
+/// The distance that is farthest beyond its threshold.
+pub(super) fn worst(distances: &[Distance]) -> Option<&Distance> {
+    distances.iter().max_by(|a, b| {
+        let key = |d: &Distance| (d.ratio().unwrap_or(-1.0), d.value);
+        let ((ra, va), (rb, vb)) = (key(a), key(b));
+        ra.total_cmp(&rb).then(va.total_cmp(&vb))
+    })
+}
+
+/// The contents of a cell for a feature's distances.
+pub(super) fn cell(distances: &[Distance]) -> String {
+    let mut out = String::new();
+    for distance in distances {
+        let (tag, mark) = if distance.is_above() { ("b class=bad", "▲ ") } else { ("span", "") };
+        let end = tag.split(' ').next().unwrap_or_default();
+        let of = distance.threshold.map_or(String::new(), |t| format!(" / {}", number(t)));
+        let side = match distance.against {
+            Against::Previous => "",
+            Against::Serving => " skew",
+        };
+        let noise = if distance.is_noise() { " · noise" } else { "" };
+        let _ = write!(
+            out,
+            "<p title=\"{}\"><{tag}>{mark}{}</{end}><small>{}{side}{of}{noise}</small>",
+            distance.title(),
+            number(distance.value),
+            distance.short(),
+        );
+    }
+    out
+}
+
+/// The numbers behind an anomaly of a distance.
+pub(super) fn facts(
+    distances: &[Distance],
+    against: Against,
+    reason: ops::tfmd::anomaly_info::Type,
+) -> String {
+    use ops::tfmd::anomaly_info::Type as Reason;
+    let measure = match reason {
+        Reason::ComparatorLInftyHigh => Type::LInfty,
+        Reason::ComparatorJensenShannonDivergenceHigh => Type::JensenShannonDivergence,
+        _ => Type::NormalizedAbsoluteDifference,
+    };
+    let of_measure = |d: &&Distance| d.against == against && d.measure == measure.as_str_name();
+    let mut out = String::new();
+    for distance in distances.iter().filter(of_measure) {
+        let mut facts = vec![("measured", number(distance.value))];
+        facts.extend(distance.threshold.map(|x| ("threshold", number(x))));
+        facts.extend(distance.noise_floor.map(|x| ("noise floor", number(x))));
+        facts.extend(distance.q_value.map(|x| ("q", number(x))));
+        out.push_str(&super::anomalies::list(&facts));
+    }
+    out
+}
+
+/// Everything that is known about a feature's distances, as a table; none without distances.
+pub(super) fn table(distances: &[Distance]) -> Option<String> {
+    if distances.is_empty() {
+        return None;
+    }
+    let mut out = String::from("<table><caption>Distance");
+    out.push_str(HEAD);
+    for distance in distances {
+        let against = match distance.against {
+            Against::Previous => "previous",
+            Against::Serving => "serving",
+        };
+        let _ = write!(out, "<tr><th scope=row>{against}");
+        out.push_str(&cells(distance));
+    }
+    out.push_str("</table>");
+    Some(out)
+}
+
+const HEAD: &str = "<thead><tr><th scope=col>Against<th scope=col>Measure<th scope=col>Value\
+    <th scope=col>Threshold<th scope=col>Noise floor<th scope=col>p<th scope=col>q\
+    <th scope=col class=t>Verdict<th scope=col class=t>What moved most<tbody>";
+
+fn cells(distance: &Distance) -> String {
+    let maybe = |x: Option<f64>| x.map_or_else(|| "–".to_owned(), number);
+    let class = if distance.is_above() { " class=bad" } else { "" };
+    let verdict = match &distance.verdict {
+        Some(verdict) => clip(verdict, 160),
+        None if distance.is_above() => "above the threshold".to_owned(),
+        None if distance.threshold.is_some() => "within the threshold".to_owned(),
+        None => String::new(),
+    };
+    let moved = distance.contributors.iter().take(5).map(|c| {
+        let label = value(&c.label, 32);
+        format!("<bdi>{label}</bdi>&nbsp;{}", points(c.after - c.before))
+    });
+    let moved: Vec<String> = moved.collect();
+    format!(
+        "<td>{}<td{class}>{}<td>{}<td>{}<td>{}<td>{}<td class=t>{verdict}<td class=t>{}",
+        distance.short(),
+        number(distance.value),
+        maybe(distance.threshold),
+        maybe(distance.noise_floor),
+        maybe(distance.p_value),
+        maybe(distance.q_value),
+        moved.join(", ")
+    )
+}
+
+/// Rows of a heat map, and of the table of one comparison.
+const ROWS: usize = 200;
+
+/// One column of the heat map: a span and its distances.
+pub(super) struct Column<'a> {
+    pub(super) label: &'a str,
+    pub(super) examples: String,
+    pub(super) distances: Option<&'a Distances>,
+}
+
+/// Features against spans, the last span's worst first; none with less than two comparisons.
+pub(super) fn heat_map(
+    columns: &[Column<'_>],
+    link: &dyn Fn(&Path) -> Option<usize>,
+) -> Option<String> {
+    if columns.iter().filter(|c| c.distances.is_some_and(|d| !d.is_empty())).count() < 2 {
+        return None;
+    }
+    let mut rows: BTreeMap<&Path, Vec<Option<&Distance>>> = BTreeMap::new();
+    for (i, column) in columns.iter().enumerate() {
+        for (path, distances) in column.distances.into_iter().flatten() {
+            let row = rows.entry(path).or_insert_with(|| vec![None; columns.len()]);
+            row[i] = distances
+                .iter()
+                .filter(|d| d.against == Against::Previous)
+                .max_by(|a, b| a.ratio().unwrap_or(-1.0).total_cmp(&b.ratio().unwrap_or(-1.0)));
+        }
+    }
+    rows.retain(|_, row| row.iter().any(Option::is_some));
+    let mut rows: Vec<(&Path, Vec<Option<&Distance>>)> = rows.into_iter().collect();
+    let ratio = |cell: &Option<&Distance>| cell.and_then(Distance::ratio).unwrap_or(-1.0);
+    let key = |row: &[Option<&Distance>]| {
+        let most = row.iter().map(ratio).fold(-1.0, f64::max);
+        (row.last().map_or(-1.0, ratio), most)
+    };
+    rows.sort_by(|(_, a), (_, b)| {
+        let (a, b) = (key(a), key(b));
+        b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1))
+    });
+    let mut out = String::from(
+        "<div class=scroll tabindex=0 role=region aria-label=\"Drift by feature and span\">\
+         <table class=heat><caption class=sr>Distance of each feature in each span, the last \
+         span's worst first<thead><tr><td>",
+    );
+    // So many columns share a label that labels do not meet; the last span always has one.
+    let step = columns.len().div_ceil(16);
+    for (i, column) in columns.iter().enumerate() {
+        let hidden = if (columns.len() - 1 - i).is_multiple_of(step) { "" } else { " class=sr" };
+        let label = clip(column.label, 24);
+        let examples = &column.examples;
+        let _ = write!(out, "<th scope=col title=\"{label}: {examples}\"><span{hidden}>{label}");
+        out.push_str("</span>");
+    }
+    out.push_str("<tbody>");
+    for (path, row) in rows.iter().take(ROWS) {
+        let name = clip(&path.to_string(), 48);
+        let _ = match link(path) {
+            Some(i) => write!(out, "<tr><th scope=row><a href=\"#f0-{i}\">{name}</a>"),
+            None => write!(out, "<tr><th scope=row>{name}"),
+        };
+        for (cell, column) in row.iter().zip(columns) {
+            let Some(distance) = cell else {
+                out.push_str("<td class=hx>");
+                continue;
+            };
+            let step = match distance.ratio() {
+                None => "h0",
+                Some(..=0.5) => "h0",
+                Some(..=1.0) => "h1",
+                Some(..=2.0) => "h2",
+                Some(_) => "h3",
+            };
+            let noise = if distance.is_noise() { " hn" } else { "" };
+            let shown = if distance.value < 0.0995 {
+                format!("{:.3}", distance.value)
+            } else {
+                format!("{:.2}", distance.value)
+            };
+            let _ = write!(
+                out,
+                "<td class=\"{step}{noise}\" title=\"{}: {}\">{shown}",
+                clip(column.label, 24),
+                distance.title()
+            );
+        }
+    }
+    out.push_str("</table></div>");
+    if rows.len() > ROWS {
+        let _ = write!(
+            out,
+            "<p class=note>The {ROWS} features that are farthest beyond their thresholds in the \
+             last span are drawn, of {}.",
+            crate::table::format::count(rows.len() as u64)
+        );
+    }
+    Some(out)
+}
+
+/// One comparison's distances as a table, the worst first; none without distances.
+pub(super) fn ranking(
+    distances: &Distances,
+    link: &dyn Fn(&Path) -> Option<usize>,
+) -> Option<String> {
+    let mut rows: Vec<(&Path, &Distance)> =
+        distances.iter().flat_map(|(path, all)| all.iter().map(move |d| (path, d))).collect();
+    if rows.is_empty() {
+        return None;
+    }
+    rows.sort_by(|(_, a), (_, b)| {
+        let ratio = |d: &Distance| d.ratio().unwrap_or(-1.0);
+        ratio(b).total_cmp(&ratio(a)).then(b.value.total_cmp(&a.value))
+    });
+    let has = |get: fn(&Distance) -> bool| rows.iter().any(|(_, distance)| get(distance));
+    let has_floor = has(|d| d.noise_floor.is_some());
+    let has_p = has(|d| d.p_value.is_some() || d.q_value.is_some());
+    let has_moved = has(|d| !d.contributors.is_empty());
+    let mut out = String::from(
+        "<div class=scroll tabindex=0 role=region aria-label=\"Distances\"><table class=rank>\
+         <caption class=sr>Distances, the farthest beyond its threshold first<thead><tr>\
+         <th scope=col class=t>Feature<th scope=col class=t>Against<th scope=col class=t>Measure\
+         <th scope=col>Distance<th scope=col>Threshold<th scope=col class=t>Distance in thresholds",
+    );
+    if has_floor {
+        out.push_str("<th scope=col>Noise floor");
+    }
+    if has_p {
+        out.push_str("<th scope=col>p<th scope=col>q");
+    }
+    out.push_str("<th scope=col class=t>Verdict");
+    if has_moved {
+        out.push_str("<th scope=col class=t>What moved most");
+    }
+    out.push_str("<tbody>");
+    for (path, distance) in rows.iter().take(ROWS) {
+        let name = clip(&path.to_string(), 48);
+        let _ = match link(path) {
+            Some(i) => write!(out, "<tr><th scope=row><a href=\"#f0-{i}\">{name}</a>"),
+            None => write!(out, "<tr><th scope=row>{name}"),
+        };
+        out.push_str(&rank_cells(distance, has_floor, has_p, has_moved));
+    }
+    out.push_str("</table></div>");
+    if rows.len() > ROWS {
+        let n = crate::table::format::count(rows.len() as u64);
+        let _ = write!(out, "<p class=note>The {ROWS} largest of {n} distances are listed.");
+    }
+    Some(out)
+}
+
+fn rank_cells(distance: &Distance, has_floor: bool, has_p: bool, has_moved: bool) -> String {
+    let maybe = |x: Option<f64>| x.map_or_else(|| "–".to_owned(), number);
+    let (class, bar) = if distance.is_above() { (" class=bad", "n") } else { ("", "b") };
+    let against = match distance.against {
+        Against::Previous => "previous",
+        Against::Serving => "serving",
+    };
+    // Two thresholds are the width of the bar, the mark in its middle is one.
+    let width = distance.ratio().map_or(0.0, |ratio| (50.0 * ratio).clamp(0.5, 100.0));
+    let floor = match (distance.noise_floor, distance.threshold) {
+        (Some(floor), Some(threshold)) if threshold > 0.0 => {
+            let x = (50.0 * floor / threshold).clamp(0.0, 100.0);
+            format!("<path class=floor d=\"M{x:.1} 1V11\"/>")
+        }
+        _ => String::new(),
+    };
+    let ratio = match distance.ratio() {
+        Some(f64::MAX) | None => String::new(),
+        Some(ratio) => format!("{}×", number((ratio * 100.0).round() / 100.0)),
+    };
+    let verdict = match &distance.verdict {
+        Some(verdict) => clip(verdict, 120),
+        None if distance.is_above() => "above".to_owned(),
+        None if distance.threshold.is_some() => "within".to_owned(),
+        None => "no threshold".to_owned(),
+    };
+    let mut out = format!(
+        "<td class=t>{against}<td class=t title=\"{}\">{}<td{class}>{}<td>{}<td class=t>\
+         <svg class=r viewBox=\"0 0 100 12\" preserveAspectRatio=none aria-hidden=true>\
+         <path class={bar} d=\"M0 3h{width:.1}v6H0z\"/><path class=one d=\"M50 0V12\"/>{floor}</svg>\
+         {ratio}",
+        distance.long(),
+        distance.short(),
+        number(distance.value),
+        maybe(distance.threshold),
+    );
+    if has_floor {
+        let _ = write!(out, "<td>{}", maybe(distance.noise_floor));
+    }
+    if has_p {
+        let _ = write!(out, "<td>{}<td>{}", maybe(distance.p_value), maybe(distance.q_value));
+    }
+    let _ = write!(out, "<td class=t>{verdict}");
+    if has_moved {
+        let moved = distance.contributors.iter().take(3).map(|c| {
+            format!("<bdi>{}</bdi>&nbsp;{}", value(&c.label, 24), points(c.after - c.before))
+        });
+        let moved: Vec<String> = moved.collect();
+        let _ = write!(out, "<td class=t>{}", moved.join(", "));
+    }
+    out
+}
