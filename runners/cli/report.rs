@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use engine::{Error, Result};
-use ops::tfmd::{Anomalies, DatasetFeatureStatisticsList, Schema};
-use runners::report::{Data, Distances, Report, Span, fingerprint, render};
+use ops::drift::{Comparison, DriftOptions, DriftPolicy, compare};
+use ops::tfmd::anomalies::BaselineSchema;
+use ops::tfmd::{Anomalies, DatasetFeatureStatistics, DatasetFeatureStatisticsList, Schema};
+use ops::validate::{ControlStatistics, ValidateOptions, Validation, validate_statistics};
+use runners::report::{Data, Distances, Report, Span, distances_of_report, fingerprint, render};
 
 use crate::failure::Done;
 use crate::{options, output};
@@ -58,6 +61,11 @@ struct Loaded {
 }
 
 impl Loaded {
+    /// The statistics of all examples.
+    fn all(&self) -> Option<&DatasetFeatureStatistics> {
+        self.statistics.all_examples().ok().or(self.statistics.datasets.first())
+    }
+
     fn data(&self) -> Data<'_> {
         Data {
             label: self.label.clone(),
@@ -94,22 +102,34 @@ pub(crate) fn run(args: &ReportArgs) -> Done {
         }
         None => None,
     };
-    let anomalies: Option<Anomalies> = match &args.anomalies {
+    let mut anomalies: Option<Anomalies> = match &args.anomalies {
         Some(path) => {
             let anomalies = ops::tfmd::load_anomalies(&options::read(path)?);
             Some(anomalies.map_err(|e| options::in_file(path, &e))?)
         }
         None => None,
     };
+    let judged_by = schema.as_ref().map(|(schema, _)| schema.clone());
+    let judged_by = judged_by.or_else(|| match anomalies.as_ref()?.baseline_schema.as_ref()? {
+        BaselineSchema::Baseline(schema) | BaselineSchema::BaselineV1(schema) => {
+            Some(schema.clone())
+        }
+    });
+    let found = Found::new(&spans, previous.as_ref(), serving.as_ref(), judged_by.as_ref())?;
+    if let (None, Some(validation), Some(schema)) = (&anomalies, &found.validation, &judged_by) {
+        anomalies = Some(validation.to_anomalies(schema));
+    }
     let page = render(&Report {
         spans: spans
             .iter()
-            .map(|span| Span { data: span.data(), distances: Distances::new() })
+            .zip(&found.distances)
+            .map(|(span, distances)| Span { data: span.data(), distances: distances.clone() })
             .collect(),
         previous: previous.as_ref().map(Loaded::data),
         serving: serving.as_ref().map(Loaded::data),
         schema: schema.as_ref().map(|(schema, fingerprint)| (schema, fingerprint.clone())),
         anomalies: anomalies.as_ref(),
+        validation: found.validation.as_ref(),
     });
     if args.output == Path::new("-") {
         return output::print(&page);
@@ -130,6 +150,62 @@ pub(crate) fn run(args: &ReportArgs) -> Done {
         output::note(&format!("wrote {} ({size})\n", args.output.display()));
     }
     Ok(())
+}
+
+/// What is computed for the report.
+struct Found {
+    /// For each span.
+    distances: Vec<Distances>,
+    /// Of the last one.
+    validation: Option<Validation>,
+}
+
+impl Found {
+    fn new(
+        spans: &[Loaded],
+        previous: Option<&Loaded>,
+        serving: Option<&Loaded>,
+        schema: Option<&Schema>,
+    ) -> Result<Found> {
+        let mut distances = Vec::with_capacity(spans.len());
+        let mut validation = None;
+        for (i, span) in spans.iter().enumerate() {
+            let Some(current) = span.all() else {
+                distances.push(Distances::new());
+                continue;
+            };
+            let is_last = i + 1 == spans.len();
+            let baseline = previous.or_else(|| spans.get(i.checked_sub(1)?));
+            let baseline = baseline.and_then(Loaded::all);
+            let serving = serving.filter(|_| is_last).and_then(Loaded::all);
+            let compared = |other, comparison| {
+                let options = DriftOptions {
+                    policy: DriftPolicy::Significant,
+                    comparison,
+                    schema,
+                    ..DriftOptions::default()
+                };
+                distances_of_report(&compare(current, other, &options))
+            };
+            let mut found = Distances::new();
+            if let Some(other) = baseline {
+                found = compared(other, Comparison::Drift);
+            }
+            if let Some(other) = serving {
+                for (path, skew) in compared(other, Comparison::Skew) {
+                    found.entry(path).or_default().extend(skew);
+                }
+            }
+            distances.push(found);
+            if let (Some(schema), true) = (schema, is_last) {
+                let controls =
+                    ControlStatistics { previous_span: baseline, serving, previous_version: None };
+                let options = ValidateOptions::default();
+                validation = Some(validate_statistics(current, controls, schema, &options)?);
+            }
+        }
+        Ok(Found { distances, validation })
+    }
 }
 
 fn load(path: &Path, label: String) -> Result<Loaded> {

@@ -9,6 +9,7 @@ mod drift;
 mod golden;
 mod laws;
 mod oracle;
+mod report;
 mod schema;
 mod schema_cli;
 mod skew;

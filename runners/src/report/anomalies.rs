@@ -3,14 +3,13 @@
 use std::fmt::Write as _;
 
 use ops::tfmd::anomaly_info::{Reason, Severity, Type};
-use ops::tfmd::feature::{DomainInfo, PresenceConstraints};
 use ops::tfmd::{AnomalyInfo, DatasetView, FeatureView, Path};
 
 use super::Context;
 use super::drift::{self, Against};
 use super::features::{Kind, chart, num_nan, severity_name};
+use super::histograms::digits;
 use super::html::{clip, value};
-use super::ranks::Ranks;
 use crate::table::format::{count, number, percent};
 
 /// Anomalies with a chart beside them.
@@ -101,9 +100,7 @@ pub(super) fn table(
             if !sentence.is_empty() {
                 let _ = write!(out, "<p>{sentence}");
             }
-            if let Some(path) = &anomaly.path {
-                out.push_str(&facts(ctx, reason, path, &features));
-            }
+            out.push_str(&facts(ctx, reason, anomaly.path.as_ref(), &features));
             if j == 0 {
                 let _ = write!(out, "<td class=c rowspan={n}>");
                 let kind = features[ctx.current].as_ref().or(features.iter().flatten().next());
@@ -122,94 +119,65 @@ pub(super) fn table(
 fn facts(
     ctx: &Context<'_>,
     reason: &Reason,
-    path: &Path,
+    path: Option<&Path>,
     features: &[Option<FeatureView<'_, '_>>],
 ) -> String {
-    let current = features[ctx.current].as_ref();
-    let baseline = (ctx.current > 0).then(|| features[0].as_ref()).flatten();
-    let schema = ctx.schema.and_then(|schema| schema.feature_at(path));
-    let mut facts: Vec<(&str, String)> = Vec::new();
-    match reason.r#type() {
-        kind @ (Type::ComparatorLInftyHigh
+    let kind = reason.r#type();
+    if let (
+        Type::ComparatorLInftyHigh
         | Type::ComparatorJensenShannonDivergenceHigh
-        | Type::ComparatorNormalizedAbsoluteDifferenceHigh) => {
-            let is_skew = reason.short_description().contains("serving");
-            let against = if is_skew { Against::Serving } else { Against::Previous };
-            return drift::facts(ctx.distances(path), against, kind);
+        | Type::ComparatorNormalizedAbsoluteDifferenceHigh,
+        Some(path),
+    ) = (kind, path)
+    {
+        let is_skew = reason.short_description().contains("serving");
+        let against = if is_skew { Against::Serving } else { Against::Previous };
+        return drift::facts(ctx.distances(path), against, kind);
+    }
+    let mut facts: Vec<(&str, String)> = Vec::new();
+    let finding = ctx.validation.and_then(|validation| match path {
+        Some(path) => validation.features.get(path),
+        None => validation.dataset.as_ref(),
+    });
+    let evidence = finding.and_then(|finding| finding.reasons.iter().find(|r| r.kind == kind));
+    if let Some(evidence) = evidence {
+        let quoted = |text: &String| clip(text, 160);
+        facts.extend(evidence.observed.as_ref().map(|text| ("observed", quoted(text))));
+        facts.extend(evidence.expected.as_ref().map(|text| ("expected", quoted(text))));
+        if !evidence.rule.is_empty() {
+            facts.push(("rule", format!("<code>{}</code>", clip(evidence.rule, 60))));
         }
-        Type::EnumTypeUnexpectedStringValues | Type::BoolTypeUnexpectedString => {
-            return unexpected(ctx, path, current);
-        }
+    }
+    let baseline = (ctx.current > 0).then(|| features[0].as_ref()).flatten();
+    let before = baseline.and_then(|baseline| before(kind, baseline));
+    facts.extend(before.map(|text| ("baseline", text)));
+    list(&facts) + &evidence.map_or(String::new(), |evidence| offending(evidence, features, ctx))
+}
+
+/// What the baseline had of the number that is wrong now.
+fn before(kind: Type, baseline: &FeatureView<'_, '_>) -> Option<String> {
+    match kind {
         Type::FeatureTypeLowFractionPresent
         | Type::FeatureTypeLowNumberPresent
         | Type::FeatureTypeNotPresent
         | Type::SchemaMissingColumn
         | Type::InvalidFeatureShape => {
-            let present = |feature: Option<&FeatureView<'_, '_>>| {
-                let share = feature.and_then(FeatureView::fraction_present)?;
-                Some(format!("in {} of examples", percent(share, 1.0)))
-            };
-            facts.push(("measured", present(current).unwrap_or_else(|| "not there".to_owned())));
-            if let Some(Some(PresenceConstraints::Presence(presence))) =
-                schema.map(|s| s.presence_constraints)
-            {
-                let fraction =
-                    presence.min_fraction.map(|x| format!("at least {}", percent(x, 1.0)));
-                let least = presence.min_count.filter(|n| *n > 1);
-                let least = least.map(|n| format!("at least {} examples", count(n as u64)));
-                let limits: Vec<String> = fraction.into_iter().chain(least).collect();
-                if !limits.is_empty() {
-                    facts.push(("schema", limits.join(", ")));
-                }
-            }
-            facts.extend(present(baseline).map(|text| ("baseline", text)));
+            let share = baseline.fraction_present()?;
+            Some(format!("in {} of examples", percent(share, 1.0)))
         }
         Type::IntTypeBigInt
         | Type::IntTypeSmallInt
         | Type::FloatTypeBigFloat
         | Type::FloatTypeSmallFloat => {
-            let range = |feature: Option<&FeatureView<'_, '_>>| {
-                let stats = feature?.numeric()?;
-                Some(format!("{} to {}", number(stats.min), number(stats.max)))
-            };
-            facts.extend(range(current).map(|text| ("measured", text)));
-            let allowed = |low: Option<f64>, high: Option<f64>| match (low, high) {
-                (Some(low), Some(high)) => Some(format!("{} to {}", number(low), number(high))),
-                (Some(low), None) => Some(format!("at least {}", number(low))),
-                (None, Some(high)) => Some(format!("at most {}", number(high))),
-                (None, None) => None,
-            };
-            let allowed = match schema.and_then(|schema| schema.domain_info.as_ref()) {
-                Some(DomainInfo::IntDomain(domain)) => {
-                    allowed(domain.min.map(|x| x as f64), domain.max.map(|x| x as f64))
-                }
-                Some(DomainInfo::FloatDomain(domain)) => {
-                    allowed(domain.min.map(f64::from), domain.max.map(f64::from))
-                }
-                _ => None,
-            };
-            facts.extend(allowed.map(|text| ("schema", text)));
-            facts.extend(range(baseline).map(|text| ("baseline", text)));
+            let stats = baseline.numeric()?;
+            Some(format!("{} to {}", digits(stats.min), digits(stats.max)))
         }
-        Type::FloatTypeHasNan => {
-            let share = |feature: Option<&FeatureView<'_, '_>>| {
-                let feature = feature?;
-                let n = num_nan(feature);
-                Some(format!("{} NaN ({})", count(n), percent(n as f64, feature.num_values())))
-            };
-            facts.extend(share(current).map(|text| ("measured", text)));
-            facts.extend(share(baseline).map(|text| ("baseline", text)));
-        }
+        Type::FloatTypeHasNan => Some(format!("{} NaN", count(num_nan(baseline)))),
         Type::FeatureTypeHighUnique | Type::FeatureTypeLowUnique => {
-            let unique = |feature: Option<&FeatureView<'_, '_>>| {
-                Some(format!("{} distinct", count(feature?.num_unique()?)))
-            };
-            facts.extend(unique(current).map(|text| ("measured", text)));
-            facts.extend(unique(baseline).map(|text| ("baseline", text)));
+            Some(format!("{} distinct", count(baseline.num_unique()?)))
         }
-        _ => {}
+        _ => None,
     }
-    list(&facts)
 }
 
 /// Facts as a list.
@@ -225,28 +193,25 @@ pub(super) fn list(facts: &[(&str, String)]) -> String {
     out
 }
 
-/// The values that are not in the schema's set, with their counts.
-fn unexpected(ctx: &Context<'_>, path: &Path, feature: Option<&FeatureView<'_, '_>>) -> String {
-    let domain = ctx.schema.and_then(|schema| {
-        let feature = schema.feature_at(path)?;
-        schema.string_domain_of(feature)
-    });
-    let (Some(domain), Some(feature)) = (domain, feature) else { return String::new() };
-    let known: std::collections::BTreeSet<&str> = domain.value.iter().map(String::as_str).collect();
-    let Some(ranks) = Ranks::of(feature) else { return String::new() };
-    let mut out = String::from("<ul>");
-    let unexpected = || ranks.values().filter(|(value, _)| !known.contains(value));
-    let total = feature.num_values();
-    for (text, n) in unexpected().take(QUOTED) {
-        let text = value(text, 60);
-        let _ = write!(out, "<li><q>{text}</q> {} ({})", number(n), percent(n, total));
+/// The values that break the rule, with their counts.
+fn offending(
+    evidence: &ops::validate::Reason,
+    features: &[Option<FeatureView<'_, '_>>],
+    ctx: &Context<'_>,
+) -> String {
+    if evidence.values.is_empty() {
+        return String::new();
     }
-    match unexpected().count() {
-        0 => return String::new(),
-        n if n > QUOTED => {
-            let _ = write!(out, "<li>and {} more values", count((n - QUOTED) as u64));
-        }
-        _ => {}
+    let total = features[ctx.current].map_or(0.0, |feature| feature.num_values());
+    let mut out = String::from("<ul>");
+    for offending in evidence.values.iter().take(QUOTED) {
+        let text = value(&offending.value, 60);
+        let share = percent(offending.count, total);
+        let _ = write!(out, "<li><q>{text}</q> {} ({share})", number(offending.count));
+    }
+    if evidence.num_values > QUOTED {
+        let more = count((evidence.num_values - QUOTED) as u64);
+        let _ = write!(out, "<li>and {more} more values");
     }
     out.push_str("</ul>");
     out

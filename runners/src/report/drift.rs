@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use ops::tfmd::drift_skew_info::Measurement;
+use ops::drift::{Comparison, DriftReport, Verdict};
 use ops::tfmd::drift_skew_info::measurement::Type;
 use ops::tfmd::{Anomalies, Path};
 use serde::Serialize;
@@ -22,13 +22,13 @@ pub enum Against {
     Serving,
 }
 
-/// How far a feature has moved, by one measure.
+/// How far a feature has moved, by one metric.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Distance {
     /// What it was compared with.
     pub against: Against,
-    /// The measure's name, such as `JENSEN_SHANNON_DIVERGENCE`.
-    pub measure: String,
+    /// The metric's name, as in the table of metrics.
+    pub metric: String,
     /// The distance.
     pub value: f64,
     /// Anything above is an anomaly.
@@ -36,20 +36,24 @@ pub struct Distance {
     /// What chance alone makes of two samples of these sizes.
     pub noise_floor: Option<f64>,
     /// How often chance alone makes as much.
-    pub p_value: Option<f64>,
-    /// The same, corrected for the number of features.
-    pub q_value: Option<f64>,
-    /// What that means, in a few words.
-    pub verdict: Option<String>,
-    /// The values that moved most, with their shares before and after.
+    pub p: Option<f64>,
+    /// The same, adjusted for the number of features.
+    pub q: Option<f64>,
+    /// What follows from it; none if only the threshold was looked at.
+    pub verdict: Option<Verdict>,
+    /// The verdict in a sentence.
+    #[serde(skip)]
+    pub why: String,
+    /// The values that moved most.
+    #[serde(skip)]
     pub contributors: Vec<Contributor>,
 }
 
 /// A value or a range of values, and its share of both sides.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Contributor {
     /// Which.
-    pub label: String,
+    pub name: String,
     /// Its share of the baseline.
     pub before: f64,
     /// Its share of what is judged.
@@ -60,31 +64,92 @@ pub struct Contributor {
 pub type Distances = BTreeMap<Path, Vec<Distance>>;
 
 /// The distances that validation has written beside its anomalies.
-pub fn distances_of(anomalies: &Anomalies) -> Distances {
+pub fn distances_of_anomalies(anomalies: &Anomalies) -> Distances {
     let mut distances = Distances::new();
     for info in &anomalies.drift_skew_info {
         let Some(path) = &info.path else { continue };
         let drift = info.drift_measurements.iter().map(|m| (Against::Previous, m));
         let skew = info.skew_measurements.iter().map(|m| (Against::Serving, m));
-        let found = drift.chain(skew).map(|(against, measurement)| of(against, measurement));
+        let found = drift.chain(skew).map(|(against, measurement)| Distance {
+            against,
+            metric: name_of(measurement.r#type()).to_owned(),
+            value: measurement.value(),
+            threshold: measurement.threshold,
+            noise_floor: None,
+            p: None,
+            q: None,
+            verdict: None,
+            why: String::new(),
+            contributors: Vec::new(),
+        });
         distances.entry(path.clone()).or_default().extend(found);
     }
     distances
 }
 
-fn of(against: Against, measurement: &Measurement) -> Distance {
-    Distance {
-        against,
-        measure: measurement.r#type().as_str_name().to_owned(),
-        value: measurement.value(),
-        threshold: measurement.threshold,
-        noise_floor: None,
-        p_value: None,
-        q_value: None,
-        verdict: None,
-        contributors: Vec::new(),
+/// The name of a metric that the anomalies' message has a number for.
+fn name_of(kind: Type) -> &'static str {
+    match kind {
+        Type::LInfty => "infinity_norm",
+        Type::JensenShannonDivergence => "jensen_shannon_divergence",
+        Type::NormalizedAbsoluteDifference => "normalized_abs_difference",
+        Type::Unknown => "distance",
     }
 }
+
+/// The distances of a comparison that have a threshold; the share of missing values only where it
+/// has changed beyond its own.
+pub fn distances_of_report(report: &DriftReport) -> Distances {
+    let against = match report.comparison {
+        Comparison::Drift => Against::Previous,
+        Comparison::Skew => Against::Serving,
+    };
+    let mut distances = Distances::new();
+    for feature in &report.features {
+        let Ok(path) = feature.path.parse::<Path>() else { continue };
+        let judged = feature.measurements.iter().filter(|m| {
+            let is_above = m.threshold.is_some_and(|threshold| m.value > threshold);
+            m.threshold.is_some() && (is_above || m.metric != "missing_change")
+        });
+        let judged: Vec<Distance> = judged
+            .map(|m| Distance {
+                against,
+                metric: m.metric.to_owned(),
+                value: m.value,
+                threshold: m.threshold,
+                noise_floor: m.noise_floor,
+                p: m.p,
+                q: m.q,
+                verdict: Some(m.verdict),
+                why: feature.why.clone(),
+                contributors: m
+                    .contributors
+                    .iter()
+                    .map(|c| Contributor {
+                        name: c.name.clone(),
+                        before: c.control,
+                        after: c.current,
+                    })
+                    .collect(),
+            })
+            .collect();
+        if !judged.is_empty() {
+            distances.entry(path).or_default().extend(judged);
+        }
+    }
+    distances
+}
+
+/// Short names of metrics, for narrow columns.
+const SHORT: &[(&str, &str)] = &[
+    ("infinity_norm", "L∞"),
+    ("jensen_shannon_divergence", "JSD"),
+    ("normalized_abs_difference", "NAD"),
+    ("kolmogorov_smirnov", "KS"),
+    ("total_variation", "TV"),
+    ("population_stability_index", "PSI"),
+    ("missing_change", "missing"),
+];
 
 impl Distance {
     /// The distance in thresholds; above 1 is an anomaly.
@@ -101,25 +166,43 @@ impl Distance {
         self.ratio().is_some_and(|ratio| ratio > 1.0)
     }
 
+    /// Whether it is an alarm.
+    pub(super) fn is_alarm(&self) -> bool {
+        match self.verdict {
+            Some(verdict) => verdict == Verdict::Drifted,
+            None => self.is_above(),
+        }
+    }
+
     /// Whether chance explains it.
     fn is_noise(&self) -> bool {
-        self.noise_floor.is_some_and(|floor| self.value <= floor)
+        let is_explained = self.verdict == Some(Verdict::Noise);
+        is_explained || self.noise_floor.is_some_and(|floor| self.value <= floor)
     }
 
-    /// The measure's short name.
+    /// The metric's short name.
     fn short(&self) -> String {
-        let known = [
-            (Type::LInfty, "L∞"),
-            (Type::JensenShannonDivergence, "JSD"),
-            (Type::NormalizedAbsoluteDifference, "NAD"),
-        ];
-        let short = known.iter().find(|(kind, _)| kind.as_str_name() == self.measure);
-        short.map_or_else(|| clip(&self.measure, 24), |(_, short)| (*short).to_owned())
+        let short = SHORT.iter().find(|(name, _)| *name == self.metric);
+        short.map_or_else(|| clip(&self.metric, 24), |(_, short)| (*short).to_owned())
     }
 
-    /// The measure's name in words.
+    /// The metric's name in words.
     fn long(&self) -> String {
-        clip(&self.measure.replace('_', " ").to_lowercase(), 60)
+        clip(&self.metric.replace('_', " "), 60)
+    }
+
+    /// The verdict in a word or two, and how loud it is.
+    fn words(&self) -> (&'static str, &'static str) {
+        match (self.verdict, self.is_above(), self.threshold.is_some()) {
+            (Some(Verdict::Drifted), ..) => ("drifted", "bad"),
+            (Some(Verdict::Incomparable), ..) => ("incomparable", "bad"),
+            (Some(Verdict::Noise), ..) => ("noise", "warn"),
+            (Some(Verdict::Moved), ..) => ("moved, too little to matter", ""),
+            (Some(Verdict::Stable), ..) => ("stable", "none"),
+            (None, true, _) => ("above", "bad"),
+            (None, false, true) => ("within", "none"),
+            (None, false, false) => ("no threshold", "none"),
+        }
     }
 
     fn title(&self) -> String {
@@ -127,8 +210,8 @@ impl Distance {
         for (name, x) in [
             ("threshold", self.threshold),
             ("noise floor", self.noise_floor),
-            ("p", self.p_value),
-            ("q", self.q_value),
+            ("p", self.p),
+            ("q", self.q),
         ] {
             if let Some(x) = x {
                 let _ = write!(title, ", {name} {}", number(x));
@@ -151,14 +234,18 @@ pub(super) fn worst(distances: &[Distance]) -> Option<&Distance> {
 pub(super) fn cell(distances: &[Distance]) -> String {
     let mut out = String::new();
     for distance in distances {
-        let (tag, mark) = if distance.is_above() { ("b class=bad", "▲ ") } else { ("span", "") };
+        let (tag, mark) = match (distance.is_alarm(), distance.is_above()) {
+            (true, _) => ("b class=bad", "▲ "),
+            (false, true) => ("b class=warn", ""),
+            (false, false) => ("span", ""),
+        };
         let end = tag.split(' ').next().unwrap_or_default();
         let of = distance.threshold.map_or(String::new(), |t| format!(" / {}", number(t)));
         let side = match distance.against {
             Against::Previous => "",
             Against::Serving => " skew",
         };
-        let noise = if distance.is_noise() { " · noise" } else { "" };
+        let noise = if distance.is_above() && distance.is_noise() { " · noise" } else { "" };
         let _ = write!(
             out,
             "<p title=\"{}\"><{tag}>{mark}{}</{end}><small>{}{side}{of}{noise}</small>",
@@ -177,18 +264,22 @@ pub(super) fn facts(
     reason: ops::tfmd::anomaly_info::Type,
 ) -> String {
     use ops::tfmd::anomaly_info::Type as Reason;
-    let measure = match reason {
+    let metric = name_of(match reason {
         Reason::ComparatorLInftyHigh => Type::LInfty,
         Reason::ComparatorJensenShannonDivergenceHigh => Type::JensenShannonDivergence,
         _ => Type::NormalizedAbsoluteDifference,
-    };
-    let of_measure = |d: &&Distance| d.against == against && d.measure == measure.as_str_name();
+    });
+    let of_metric = |d: &&Distance| d.against == against && d.metric == metric;
     let mut out = String::new();
-    for distance in distances.iter().filter(of_measure) {
+    for distance in distances.iter().filter(of_metric) {
         let mut facts = vec![("measured", number(distance.value))];
         facts.extend(distance.threshold.map(|x| ("threshold", number(x))));
         facts.extend(distance.noise_floor.map(|x| ("noise floor", number(x))));
-        facts.extend(distance.q_value.map(|x| ("q", number(x))));
+        facts.extend(distance.q.map(|x| ("q", number(x))));
+        if distance.verdict.is_some() {
+            let (words, class) = distance.words();
+            facts.push(("verdict", format!("<span class={}>{words}</span>", or_plain(class))));
+        }
         out.push_str(&super::anomalies::list(&facts));
     }
     out
@@ -213,34 +304,41 @@ pub(super) fn table(distances: &[Distance]) -> Option<String> {
     Some(out)
 }
 
-const HEAD: &str = "<thead><tr><th scope=col>Against<th scope=col>Measure<th scope=col>Value\
+const HEAD: &str = "<thead><tr><th scope=col>Against<th scope=col>Metric<th scope=col>Value\
     <th scope=col>Threshold<th scope=col>Noise floor<th scope=col>p<th scope=col>q\
     <th scope=col class=t>Verdict<th scope=col class=t>What moved most<tbody>";
 
 fn cells(distance: &Distance) -> String {
     let maybe = |x: Option<f64>| x.map_or_else(|| "–".to_owned(), number);
-    let class = if distance.is_above() { " class=bad" } else { "" };
-    let verdict = match &distance.verdict {
-        Some(verdict) => clip(verdict, 160),
-        None if distance.is_above() => "above the threshold".to_owned(),
-        None if distance.threshold.is_some() => "within the threshold".to_owned(),
-        None => String::new(),
-    };
-    let moved = distance.contributors.iter().take(5).map(|c| {
-        let label = value(&c.label, 32);
-        format!("<bdi>{label}</bdi>&nbsp;{}", points(c.after - c.before))
-    });
-    let moved: Vec<String> = moved.collect();
+    let (verdict, class) = distance.words();
+    let why = if distance.why.is_empty() { String::new() } else { clip(&distance.why, 300) };
     format!(
-        "<td>{}<td{class}>{}<td>{}<td>{}<td>{}<td>{}<td class=t>{verdict}<td class=t>{}",
+        "<td>{}<td class={}>{}<td>{}<td>{}<td>{}<td>{}<td class=t><span class={}>{verdict}</span> \
+         {why}<td class=t>{}",
         distance.short(),
+        or_plain(class),
         number(distance.value),
         maybe(distance.threshold),
         maybe(distance.noise_floor),
-        maybe(distance.p_value),
-        maybe(distance.q_value),
-        moved.join(", ")
+        maybe(distance.p),
+        maybe(distance.q),
+        or_plain(class),
+        moved(distance, 5)
     )
+}
+
+/// A class cannot be empty where its quotes are left out.
+fn or_plain(class: &str) -> &str {
+    if class.is_empty() { "plain" } else { class }
+}
+
+/// What moved most, in percentage points.
+fn moved(distance: &Distance, most: usize) -> String {
+    let moved =
+        distance.contributors.iter().take(most).map(|c| {
+            format!("<bdi>{}</bdi>&nbsp;{}", value(&c.name, 28), points(c.after - c.before))
+        });
+    moved.collect::<Vec<_>>().join(", ")
 }
 
 /// Rows of a heat map, and of the table of one comparison.
@@ -276,11 +374,12 @@ pub(super) fn heat_map(
     let ratio = |cell: &Option<&Distance>| cell.and_then(Distance::ratio).unwrap_or(-1.0);
     let key = |row: &[Option<&Distance>]| {
         let most = row.iter().map(ratio).fold(-1.0, f64::max);
-        (row.last().map_or(-1.0, ratio), most)
+        let is_alarm = row.last().copied().flatten().is_some_and(Distance::is_alarm);
+        (f64::from(u8::from(is_alarm)), row.last().map_or(-1.0, ratio), most)
     };
     rows.sort_by(|(_, a), (_, b)| {
         let (a, b) = (key(a), key(b));
-        b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1))
+        b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)).then(b.2.total_cmp(&a.2))
     });
     let mut out = String::from(
         "<div class=scroll tabindex=0 role=region aria-label=\"Drift by feature and span\">\
@@ -308,14 +407,15 @@ pub(super) fn heat_map(
                 out.push_str("<td class=hx>");
                 continue;
             };
-            let step = match distance.ratio() {
-                None => "h0",
-                Some(..=0.5) => "h0",
-                Some(..=1.0) => "h1",
-                Some(..=2.0) => "h2",
-                Some(_) => "h3",
+            // What chance explains is marked so, however far above the threshold it is.
+            let step = match (distance.is_noise(), distance.ratio()) {
+                (true, Some(ratio)) if ratio > 1.0 => "hn hz",
+                (true, _) => "hn",
+                (false, None | Some(..=0.5)) => "h0",
+                (false, Some(..=1.0)) => "h1",
+                (false, Some(..=2.0)) => "h2",
+                (false, Some(_)) => "h3",
             };
-            let noise = if distance.is_noise() { " hn" } else { "" };
             let shown = if distance.value < 0.0995 {
                 format!("{:.3}", distance.value)
             } else {
@@ -323,7 +423,7 @@ pub(super) fn heat_map(
             };
             let _ = write!(
                 out,
-                "<td class=\"{step}{noise}\" title=\"{}: {}\">{shown}",
+                "<td class=\"{step}\" title=\"{}: {}\">{shown}",
                 clip(column.label, 24),
                 distance.title()
             );
@@ -353,16 +453,17 @@ pub(super) fn ranking(
     }
     rows.sort_by(|(_, a), (_, b)| {
         let ratio = |d: &Distance| d.ratio().unwrap_or(-1.0);
-        ratio(b).total_cmp(&ratio(a)).then(b.value.total_cmp(&a.value))
+        let by_value = ratio(b).total_cmp(&ratio(a)).then(b.value.total_cmp(&a.value));
+        b.is_alarm().cmp(&a.is_alarm()).then(by_value)
     });
     let has = |get: fn(&Distance) -> bool| rows.iter().any(|(_, distance)| get(distance));
     let has_floor = has(|d| d.noise_floor.is_some());
-    let has_p = has(|d| d.p_value.is_some() || d.q_value.is_some());
+    let has_p = has(|d| d.p.is_some() || d.q.is_some());
     let has_moved = has(|d| !d.contributors.is_empty());
     let mut out = String::from(
         "<div class=scroll tabindex=0 role=region aria-label=\"Distances\"><table class=rank>\
          <caption class=sr>Distances, the farthest beyond its threshold first<thead><tr>\
-         <th scope=col class=t>Feature<th scope=col class=t>Against<th scope=col class=t>Measure\
+         <th scope=col class=t>Feature<th scope=col class=t>Against<th scope=col class=t>Metric\
          <th scope=col>Distance<th scope=col>Threshold<th scope=col class=t>Distance in thresholds",
     );
     if has_floor {
@@ -394,7 +495,9 @@ pub(super) fn ranking(
 
 fn rank_cells(distance: &Distance, has_floor: bool, has_p: bool, has_moved: bool) -> String {
     let maybe = |x: Option<f64>| x.map_or_else(|| "–".to_owned(), number);
-    let (class, bar) = if distance.is_above() { (" class=bad", "n") } else { ("", "b") };
+    let bar = if distance.is_alarm() { "n" } else { "b" };
+    let (verdict, class) = distance.words();
+    let class = or_plain(class);
     let against = match distance.against {
         Against::Previous => "previous",
         Against::Serving => "serving",
@@ -412,14 +515,8 @@ fn rank_cells(distance: &Distance, has_floor: bool, has_p: bool, has_moved: bool
         Some(f64::MAX) | None => String::new(),
         Some(ratio) => format!("{}×", number((ratio * 100.0).round() / 100.0)),
     };
-    let verdict = match &distance.verdict {
-        Some(verdict) => clip(verdict, 120),
-        None if distance.is_above() => "above".to_owned(),
-        None if distance.threshold.is_some() => "within".to_owned(),
-        None => "no threshold".to_owned(),
-    };
     let mut out = format!(
-        "<td class=t>{against}<td class=t title=\"{}\">{}<td{class}>{}<td>{}<td class=t>\
+        "<td class=t>{against}<td class=t title=\"{}\">{}<td class={class}>{}<td>{}<td class=t>\
          <svg class=r viewBox=\"0 0 100 12\" preserveAspectRatio=none aria-hidden=true>\
          <path class={bar} d=\"M0 3h{width:.1}v6H0z\"/><path class=one d=\"M50 0V12\"/>{floor}</svg>\
          {ratio}",
@@ -432,15 +529,12 @@ fn rank_cells(distance: &Distance, has_floor: bool, has_p: bool, has_moved: bool
         let _ = write!(out, "<td>{}", maybe(distance.noise_floor));
     }
     if has_p {
-        let _ = write!(out, "<td>{}<td>{}", maybe(distance.p_value), maybe(distance.q_value));
+        let _ = write!(out, "<td>{}<td>{}", maybe(distance.p), maybe(distance.q));
     }
-    let _ = write!(out, "<td class=t>{verdict}");
+    let why = clip(&distance.why, 300);
+    let _ = write!(out, "<td class=t><span class={class} title=\"{why}\">{verdict}</span>");
     if has_moved {
-        let moved = distance.contributors.iter().take(3).map(|c| {
-            format!("<bdi>{}</bdi>&nbsp;{}", value(&c.label, 24), points(c.after - c.before))
-        });
-        let moved: Vec<String> = moved.collect();
-        let _ = write!(out, "<td class=t>{}", moved.join(", "));
+        let _ = write!(out, "<td class=t>{}", moved(distance, 3));
     }
     out
 }

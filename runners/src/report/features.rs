@@ -163,7 +163,11 @@ fn row(
     if let Some(name) = anomaly {
         let _ = write!(html, " class={name}");
     }
-    let mark = anomaly.map_or(String::new(), |name| format!("<i class=sev>{name}</i>"));
+    let mut mark = anomaly.map_or(String::new(), |name| format!("<i class=sev>{name}</i>"));
+    let nan = shown.as_ref().map_or(0, num_nan);
+    if nan > 0 {
+        let _ = write!(mark, "<i class=warn>{} NaN</i>", count(nan));
+    }
     let long = if name.chars().count() > NAME {
         format!(" title=\"{}\"", clip(&name, 400))
     } else {
@@ -265,15 +269,17 @@ fn values(kind: Kind, feature: &FeatureView<'_, '_>) -> Vec<Option<f64>> {
     let missing = feature.fraction_present().map(|present| (1.0 - present).clamp(0.0, 1.0));
     let mut values = vec![Some(feature.num_present()), missing];
     let total = feature.num_values();
-    let any = |x: f64| (total > 0.0).then_some(x);
+    // Values that are all NaN have no mean; the zero that stands there says nothing.
+    let numbers = feature.statistics().common_stats().map_or(0, |c| c.tot_num_values);
+    let is_nan = numbers > 0 && num_nan(feature) >= numbers;
+    let any = |x: f64| (total > 0.0 && !is_nan).then_some(x);
     match kind {
         Kind::Numeric => {
             let Some(stats) = feature.numeric() else { return values };
             let weighted = stats.weighted_numeric_stats.as_ref();
             let weighted = weighted.filter(|_| feature.dataset().is_by_weight());
             // Zeros are counted, never weighed.
-            let plain = feature.statistics().common_stats().map_or(0, |c| c.tot_num_values);
-            let zeros = (plain > 0).then(|| stats.num_zeros as f64 / plain as f64);
+            let zeros = (numbers > 0).then(|| stats.num_zeros as f64 / numbers as f64);
             let (mean, std_dev, median) = match weighted {
                 Some(weighted) => (weighted.mean, weighted.std_dev, weighted.median),
                 None => (stats.mean, stats.std_dev, stats.median),

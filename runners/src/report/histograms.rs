@@ -131,10 +131,12 @@ impl Axis {
         let is_worth_it = |end: f64, cut: f64| (end - cut).abs() > 0.08 * (high - low);
         let low = if is_worth_it(min, low) { low } else { min };
         let high = if is_worth_it(max, high) { high } else { max };
-        if low < high {
+        // Nearly one value is one value: there are no borders to draw between its neighbours.
+        let least = 1e-12 * low.abs().max(high.abs());
+        if high / 2.0 - low / 2.0 > least {
             return Axis { low, high };
         }
-        let room = (low.abs() * 0.1).max(0.5);
+        let room = if low.abs() < 1e300 { (low.abs() * 0.1).max(0.5) } else { 0.0 };
         Axis { low: low - room, high: high + room }
     }
 

@@ -1,5 +1,7 @@
 //! Text from the data as it can stand in a page: escaped, visible, and no longer than there is room.
 
+use std::fmt::Write as _;
+
 /// Text that is safe in an element and in an attribute in double quotes.
 ///
 /// Control characters, and those that are invisible or turn the direction of writing, are written as
@@ -44,25 +46,45 @@ fn push(out: &mut String, c: char) {
         '>' => out.push_str("&gt;"),
         '"' => out.push_str("&quot;"),
         '\'' => out.push_str("&#39;"),
-        '\u{200b}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{61c}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}' => out.extend(c.escape_unicode()),
+        c if is_invisible(c) => out.extend(c.escape_unicode()),
         c if c.is_control() => out.extend(c.escape_default()),
         c => out.push(c),
     }
 }
 
-/// JSON that can stand in a `<script>`: nothing in it ends the element or begins a comment.
+/// JSON that can stand in a `<script>`: nothing in it ends the element, begins a comment or turns the
+/// direction of writing.
 pub(super) fn json(value: &impl serde::Serialize) -> String {
     let text = serde_json::to_string(value).expect("a summary has only strings as keys");
-    // These stand only in strings, where an escape means the same.
-    text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        // These stand only in strings, where an escape means the same.
+        if matches!(c, '<' | '>' | '&') || is_invisible(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Whether a character shows nothing, or turns the direction of writing.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{200b}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{61c}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 #[cfg(test)]

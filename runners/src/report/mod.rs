@@ -15,6 +15,7 @@ mod features;
 mod histograms;
 mod html;
 mod page;
+mod phrases;
 mod ranks;
 mod sha256;
 
@@ -24,8 +25,11 @@ use ops::tfmd::anomaly_info::Severity;
 use ops::tfmd::{
     Anomalies, DatasetFeatureStatistics, DatasetFeatureStatisticsList, DatasetView, Path, Schema,
 };
+use ops::validate::Validation;
 
-pub use drift::{Against, Contributor, Distance, Distances, distances_of};
+pub use drift::{
+    Against, Contributor, Distance, Distances, distances_of_anomalies, distances_of_report,
+};
 
 use self::anomalies::Anomaly;
 
@@ -42,6 +46,8 @@ pub struct Report<'a> {
     pub schema: Option<(&'a Schema, String)>,
     /// What was found wrong with the last span; none if nobody looked.
     pub anomalies: Option<&'a Anomalies>,
+    /// The evidence for them, if it was this program that looked.
+    pub validation: Option<&'a Validation>,
 }
 
 /// A span and how far it has moved.
@@ -87,6 +93,7 @@ pub fn fingerprint(bytes: &[u8]) -> String {
 ///     serving: None,
 ///     schema: None,
 ///     anomalies: None,
+///     validation: None,
 /// });
 /// assert!(page.starts_with("<!doctype html>") && page.contains("3 examples"));
 /// # Ok::<(), engine::Error>(())
@@ -104,6 +111,7 @@ struct Context<'a> {
     current: usize,
     schema: Option<&'a Schema>,
     anomalies: Vec<Anomaly<'a>>,
+    validation: Option<&'a Validation>,
     severities: BTreeMap<Path, Severity>,
     distances: Distances,
     has_distances: bool,
@@ -133,7 +141,7 @@ impl<'a> Context<'a> {
         if distances.is_empty()
             && let Some(anomalies) = report.anomalies
         {
-            distances = distances_of(anomalies);
+            distances = distances_of_anomalies(anomalies);
         }
         Some(Context {
             labels: data.iter().map(|data| data.label.clone()).collect(),
@@ -141,6 +149,7 @@ impl<'a> Context<'a> {
             data,
             schema: report.schema.as_ref().map(|(schema, _)| *schema).or(judged_by),
             anomalies,
+            validation: report.validation,
             severities,
             has_distances: !distances.is_empty(),
             distances,

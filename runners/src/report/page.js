@@ -33,9 +33,10 @@
     lines: $('rows-' + s).textContent.split('\n'),
     nodes: [],
   };
+  const whole = text => text.replace(/[\x01-\x1f]/g, c => summary.phrases[c] ?? c);
   const mould = document.createElement('template');
   const make = (html) => { mould.innerHTML = html; return mould.content.firstChild; };
-  const row = (slice, i) => slice.nodes[i] ??= make('<table>' + slice.lines[i].split('\t')[0]).firstChild;
+  const row = (slice, i) => slice.nodes[i] ??= make('<table>' + whole(slice.lines[i].split('\t')[0])).firstChild;
 
   const tables = [...document.querySelectorAll('table.features')].map(table => {
     const end = document.createElement('div');
@@ -50,7 +51,7 @@
 
   const value = (kind, key) => {
     if (key === 'name') return r => r.name;
-    if (key === 'ratio') return r => r.ratio ?? r.distances[0]?.value ?? null;
+    if (key === 'ratio') return r => r.ratio ?? null;
     const column = summary.columns[kind].indexOf(key);
     return column < 0 ? null
       : r => { const v = r.values[summary.current] ?? r.values.find(v => v); return v?.[column] ?? null; };
@@ -162,7 +163,7 @@
       big.append(...[...chart.childNodes].map(n => n.cloneNode(true)));
       place.append(big);
     }
-    mould.innerHTML = load(+s).lines[i].split('\t')[1];
+    mould.innerHTML = whole(load(+s).lines[i].split('\t')[1]);
     place.append(mould.content);
     body.append(detail);
   };

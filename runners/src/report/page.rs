@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::drift::{self, Column, Distances};
 use super::features::{self, Kind, Record, Row, severity_name};
 use super::html::{clip, json};
+use super::phrases::{PHRASES, shorten};
 use super::{Context, Data, Report, anomalies, main_slice, sha256};
 use crate::table::format::{count, number};
 
@@ -37,6 +38,8 @@ struct Summary<'a> {
     /// Which of `datasets` is judged.
     current: usize,
     slices: Vec<Slice<'a>>,
+    /// What single characters in the rows stand for.
+    phrases: BTreeMap<char, &'static str>,
 }
 
 #[derive(Serialize)]
@@ -170,10 +173,10 @@ pub(super) fn render(report: &Report<'_>) -> String {
             *seen += 1;
             // What is in the document already need not be here again.
             if s > 0 || *seen > FIRST {
-                data.push_str(&row.html(s, i));
+                data.push_str(&shorten(&row.html(s, i)));
             }
             data.push('\t');
-            data.push_str(&row.detail);
+            data.push_str(&shorten(&row.detail));
             data.push('\n');
         }
         data.push_str("</script>\n");
@@ -319,7 +322,7 @@ fn drift_section(report: &Report<'_>, ctx: &Context<'_>, link: &Link<'_>) -> Str
             distances.values().flatten().any(|distance| distance.noise_floor.is_some())
         };
         if columns.iter().filter_map(|column| column.distances).any(is_noise) {
-            out.push_str("<span class=hn>within the noise of sampling</span>");
+            out.push_str("<span class=hn>no more than sampling noise</span>");
         }
         out.push_str("</p>");
         out.push_str(&map);
@@ -464,5 +467,6 @@ fn summary<'a>(
         columns: columns.collect(),
         current: ctx.current,
         slices,
+        phrases: PHRASES.iter().copied().collect(),
     }
 }

@@ -70,11 +70,6 @@ impl<'a> Ranks<'a> {
     pub(super) fn count(&self, value: &str) -> Option<f64> {
         self.by_value.get(value).copied()
     }
-
-    /// All values that were kept, the most frequent first.
-    pub(super) fn values(&self) -> impl Iterator<Item = (&'a str, f64)> + '_ {
-        self.ranked.iter().copied()
-    }
 }
 
 /// The values to show: the baseline's first, then those that only others have.
@@ -166,7 +161,10 @@ pub(super) fn draw(name: &str, series: &[Option<Ranks<'_>>]) -> Option<String> {
 
 /// The table of values with their counts, shares and the differences of shares.
 pub(super) fn table(series: &[Option<Ranks<'_>>], labels: &[String]) -> Option<String> {
-    let shown = shown(series, ROWS, ROWS);
+    let is_all_distinct = series.iter().flatten().all(Ranks::is_all_distinct);
+    // Of values that occur once a few tell what they look like.
+    let rows = if is_all_distinct { 4 } else { ROWS };
+    let shown = shown(series, rows, rows);
     if shown.is_empty() {
         return None;
     }
