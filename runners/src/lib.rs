@@ -6,8 +6,8 @@ pub mod cluster;
 pub mod direct;
 pub mod examples;
 pub mod gate;
-pub mod rows;
 pub mod report;
+pub mod rows;
 pub mod table;
 
 use engine::dataflow::Workers;

@@ -275,7 +275,7 @@ pub(super) fn facts(
         let mut facts = vec![("measured", number(distance.value))];
         facts.extend(distance.threshold.map(|x| ("threshold", number(x))));
         facts.extend(distance.noise_floor.map(|x| ("noise floor", number(x))));
-        facts.extend(distance.q.map(|x| ("q", number(x))));
+        facts.extend(distance.q.map(|_| ("q", chance(distance.q))));
         if distance.verdict.is_some() {
             let (words, class) = distance.words();
             facts.push(("verdict", format!("<span class={}>{words}</span>", or_plain(class))));
@@ -320,11 +320,21 @@ fn cells(distance: &Distance) -> String {
         number(distance.value),
         maybe(distance.threshold),
         maybe(distance.noise_floor),
-        maybe(distance.p),
-        maybe(distance.q),
+        chance(distance.p),
+        chance(distance.q),
         or_plain(class),
         moved(distance, 5)
     )
+}
+
+/// A probability; what is smaller than anyone can tell apart is said to be so.
+fn chance(p: Option<f64>) -> String {
+    match p {
+        None => "–".to_owned(),
+        Some(p) if p < 1e-6 => "&lt;10⁻⁶".to_owned(),
+        Some(p) if p < 0.001 => format!("{p:.6}"),
+        Some(p) => format!("{p:.3}"),
+    }
 }
 
 /// A class cannot be empty where its quotes are left out.
@@ -341,8 +351,10 @@ fn moved(distance: &Distance, most: usize) -> String {
     moved.collect::<Vec<_>>().join(", ")
 }
 
-/// Rows of a heat map, and of the table of one comparison.
+/// Rows of a heat map.
 const ROWS: usize = 200;
+/// Rows of the table of one comparison; the tables of features have all.
+const RANKED: usize = 25;
 
 /// One column of the heat map: a span and its distances.
 pub(super) struct Column<'a> {
@@ -460,6 +472,9 @@ pub(super) fn ranking(
     let has_floor = has(|d| d.noise_floor.is_some());
     let has_p = has(|d| d.p.is_some() || d.q.is_some());
     let has_moved = has(|d| !d.contributors.is_empty());
+    // The bars end at the largest ratio, within limits.
+    let ratios = rows.iter().filter_map(|(_, distance)| distance.ratio());
+    let widest = ratios.fold(2.0, f64::max).min(8.0);
     let mut out = String::from(
         "<div class=scroll tabindex=0 role=region aria-label=\"Distances\"><table class=rank>\
          <caption class=sr>Distances, the farthest beyond its threshold first<thead><tr>\
@@ -477,23 +492,29 @@ pub(super) fn ranking(
         out.push_str("<th scope=col class=t>What moved most");
     }
     out.push_str("<tbody>");
-    for (path, distance) in rows.iter().take(ROWS) {
+    for (path, distance) in rows.iter().take(RANKED) {
         let name = clip(&path.to_string(), 48);
         let _ = match link(path) {
             Some(i) => write!(out, "<tr><th scope=row><a href=\"#f0-{i}\">{name}</a>"),
             None => write!(out, "<tr><th scope=row>{name}"),
         };
-        out.push_str(&rank_cells(distance, has_floor, has_p, has_moved));
+        out.push_str(&rank_cells(distance, widest, has_floor, has_p, has_moved));
     }
     out.push_str("</table></div>");
-    if rows.len() > ROWS {
+    if rows.len() > RANKED {
         let n = crate::table::format::count(rows.len() as u64);
-        let _ = write!(out, "<p class=note>The {ROWS} largest of {n} distances are listed.");
+        let _ = write!(out, "<p class=note>The {RANKED} largest of {n} distances are listed.");
     }
     Some(out)
 }
 
-fn rank_cells(distance: &Distance, has_floor: bool, has_p: bool, has_moved: bool) -> String {
+fn rank_cells(
+    distance: &Distance,
+    widest: f64,
+    has_floor: bool,
+    has_p: bool,
+    has_moved: bool,
+) -> String {
     let maybe = |x: Option<f64>| x.map_or_else(|| "–".to_owned(), number);
     let bar = if distance.is_alarm() { "n" } else { "b" };
     let (verdict, class) = distance.words();
@@ -502,11 +523,12 @@ fn rank_cells(distance: &Distance, has_floor: bool, has_p: bool, has_moved: bool
         Against::Previous => "previous",
         Against::Serving => "serving",
     };
-    // Two thresholds are the width of the bar, the mark in its middle is one.
-    let width = distance.ratio().map_or(0.0, |ratio| (50.0 * ratio).clamp(0.5, 100.0));
+    // A mark stands where the threshold is.
+    let one = 100.0 / widest;
+    let width = distance.ratio().map_or(0.0, |ratio| (one * ratio).clamp(0.5, 100.0));
     let floor = match (distance.noise_floor, distance.threshold) {
         (Some(floor), Some(threshold)) if threshold > 0.0 => {
-            let x = (50.0 * floor / threshold).clamp(0.0, 100.0);
+            let x = (one * floor / threshold).clamp(0.0, 100.0);
             format!("<path class=floor d=\"M{x:.1} 1V11\"/>")
         }
         _ => String::new(),
@@ -518,7 +540,7 @@ fn rank_cells(distance: &Distance, has_floor: bool, has_p: bool, has_moved: bool
     let mut out = format!(
         "<td class=t>{against}<td class=t title=\"{}\">{}<td class={class}>{}<td>{}<td class=t>\
          <svg class=r viewBox=\"0 0 100 12\" preserveAspectRatio=none aria-hidden=true>\
-         <path class={bar} d=\"M0 3h{width:.1}v6H0z\"/><path class=one d=\"M50 0V12\"/>{floor}</svg>\
+         <path class={bar} d=\"M0 3h{width:.1}v6H0z\"/><path class=one d=\"M{one:.1} 0V12\"/>{floor}</svg>\
          {ratio}",
         distance.long(),
         distance.short(),
@@ -529,7 +551,7 @@ fn rank_cells(distance: &Distance, has_floor: bool, has_p: bool, has_moved: bool
         let _ = write!(out, "<td>{}", maybe(distance.noise_floor));
     }
     if has_p {
-        let _ = write!(out, "<td>{}<td>{}", maybe(distance.p), maybe(distance.q));
+        let _ = write!(out, "<td>{}<td>{}", chance(distance.p), chance(distance.q));
     }
     let why = clip(&distance.why, 300);
     let _ = write!(out, "<td class=t><span class={class} title=\"{why}\">{verdict}</span>");

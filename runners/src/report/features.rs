@@ -324,7 +324,10 @@ fn cells(
                 let _ = write!(html, "<td>{}", count(x as u64));
             }
             "min" | "median" | "max" if x.is_finite() => {
-                let _ = write!(html, "<td>{}", histograms::digits(x));
+                let digits = histograms::digits(x);
+                // Long identifiers and times in smaller letters, so that columns stay narrow.
+                let class = if digits.len() > 9 { " class=s" } else { "" };
+                let _ = write!(html, "<td{class}>{digits}");
             }
             "top_share" => {
                 let ranks = Ranks::of(feature);
