@@ -2,7 +2,7 @@
 
 use super::curve::Curve;
 use super::table::{Counts, Side, Table, all, listed};
-use super::{CellValues, DriftOptions, Kind, Labels};
+use super::{CellValues, DriftOptions, DriftPolicy, Kind, Labels};
 use crate::tfmd::histogram::HistogramType;
 use crate::tfmd::histogram_selection::Type as Source;
 use crate::tfmd::{CommonStatistics, FeatureComparator, FeatureView, Histogram};
@@ -99,7 +99,11 @@ impl<'a> Pair<'a> {
         let few = current.size.min(control.size) < options.few;
         let divergence = comparator.and_then(|c| c.jensen_shannon_divergence.as_ref());
         let threshold = divergence.and_then(|divergence| divergence.threshold);
-        let simulate_above = if options.thorough { Some(-1.0) } else { threshold };
+        let simulate_above = match (options.thorough, options.policy) {
+            (true, _) => Some(-1.0),
+            (false, DriftPolicy::Significant) => threshold,
+            (false, DriftPolicy::Tfdv) => threshold.map(|_| f64::INFINITY),
+        };
         let source = divergence.and_then(|divergence| divergence.source.as_ref());
         let source = match source.map(|source| source.r#type()) {
             Some(Source::Quantiles) => HistogramType::Quantiles,

@@ -7,17 +7,23 @@
 //! quantiles are drawn, so that its size costs nothing.
 
 use super::curve::Curve;
-use super::probability::normal_bound;
+use super::probability::{Gamma, normal_bound};
 use super::table::Noise;
 use super::{Values, jensen_shannon};
-use crate::stats::histogram::{coarser, quantiles_histogram, standard_histogram};
+use crate::stats::histogram::{FINER, quantiles_histogram, standard_histogram};
 use crate::tfmd::Histogram;
 use crate::tfmd::histogram::HistogramType;
 
 /// Buckets of a histogram by the options' defaults.
 const BUCKETS: usize = 10;
-/// How many quantiles are drawn for each quantile bucket.
-const FINER: usize = 10;
+/// As many quantiles as statistics ask for, of which those in the middle are drawn more coarsely: it
+/// is the ends that decide where buckets of equal width are.
+const QUANTILES: usize = FINER * BUCKETS;
+const TAIL: usize = 50;
+
+fn is_drawn(i: usize) -> bool {
+    i <= TAIL || i >= QUANTILES - TAIL || i.is_multiple_of(10)
+}
 
 /// The noise of a divergence of histograms that came out as `value`.
 pub(super) fn noise_of_divergence(
@@ -45,39 +51,53 @@ pub(super) fn noise_of_divergence(
     }
     found.sort_by(f64::total_cmp);
     let n = found.len();
+    let mean = found.iter().sum::<f64>() / n as f64;
+    let variance = found.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
+    // What is rarer than one draw in all is told by a gamma distribution of their mean and variance.
+    let chance = Gamma { mean, variance };
     let rank = ((1.0 - alpha) * n as f64).ceil() as usize;
+    let floor = found[rank.clamp(1, n) - 1].max(chance.bound(alpha)).min(1.0);
     let above = n - found.partition_point(|other| *other < value);
-    let p = (above + 1) as f64 / (n + 1) as f64;
-    Some(Noise { floor: found[rank.clamp(1, n) - 1], p })
+    let least = 1.0 / (n + 1) as f64;
+    let p = if above > 0 { (above + 1) as f64 * least } else { chance.tail(value).min(least) };
+    Some(Noise { floor, p })
 }
 
 /// The histogram of a sample.
 fn draw(curve: &Curve, size: f64, kind: HistogramType, random: &mut Random) -> Histogram {
     let n = size.round().max(1.0) as u64;
-    let steps = FINER * BUCKETS;
-    // Ranks of the values that are kept: 1 and n, and evenly between them.
-    let rank = |i: usize| ((n - 1) as f64 * i as f64 / steps as f64).round() as u64 + 1;
-    let mut gaps = Vec::with_capacity(steps + 2);
+    // The rule of `Quantiles`: the least rank that reaches the share, so 1 and n at the ends.
+    let rank = |i: usize| ((n as f64 * i as f64 / QUANTILES as f64).ceil() as u64).max(1);
+    let wanted = |i: &usize| match kind {
+        HistogramType::Standard => is_drawn(*i),
+        HistogramType::Quantiles => i.is_multiple_of(FINER),
+    };
+    let ranks: Vec<u64> = (0..=QUANTILES).filter(wanted).map(rank).collect();
     let mut last = 0;
-    for i in 0..=steps {
-        gaps.push(random.gamma(rank(i) - last));
-        last = rank(i);
-    }
+    let gaps: Vec<f64> = ranks
+        .iter()
+        .map(|rank| {
+            let gap = random.gamma(rank - last);
+            last = *rank;
+            gap
+        })
+        .collect();
     let sum: f64 = gaps.iter().sum::<f64>() + random.gamma(1);
     // Ordered uniform numbers are partial sums of exponential ones over their total.
     let mut reached = 0.0;
-    let (mut q, mut c) = (Vec::with_capacity(steps + 1), Vec::with_capacity(steps + 1));
-    for (i, gap) in gaps.iter().enumerate() {
-        reached += gap;
-        q.push(curve.quantile((reached / sum).min(1.0)));
-        c.push(rank(i) as f64);
-    }
+    let q: Vec<f64> = gaps
+        .iter()
+        .map(|gap| {
+            reached += gap;
+            curve.quantile((reached / sum).min(1.0))
+        })
+        .collect();
+    let c: Vec<f64> = ranks.iter().map(|rank| *rank as f64).collect();
     let is_finite = |q: &&f64| q.is_finite();
     let finite = q.iter().copied().filter(|q| is_finite(&q));
     let least = finite.clone().fold(f64::INFINITY, f64::min);
     let most = finite.fold(f64::NEG_INFINITY, f64::max);
     if kind == HistogramType::Quantiles {
-        let (q, c) = coarser(&q, &c, FINER);
         return quantiles_histogram(&q, &c);
     }
     let first_infinite = q.partition_point(|q| *q < f64::INFINITY);
