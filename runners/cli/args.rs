@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::explain::ExplainArgs;
 use crate::options::OptionArgs;
 use crate::report::ReportArgs;
 use crate::schema::SchemaCommand;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Validate(Box<ValidateArgs>),
     /// Draw statistics, anomalies and drift as one HTML page that needs no network
     Report(Box<ReportArgs>),
+    /// Explain a number, a distance, an anomaly or an error: how it came about and what to do
+    Explain(ExplainArgs),
     /// Read and check every record, compute nothing, and print the number of rows
     Scan(Box<ScanArgs>),
     /// Compare two sets of examples, joined by identifier, feature by feature

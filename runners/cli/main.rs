@@ -3,6 +3,7 @@
 mod args;
 mod demo;
 mod examples;
+mod explain;
 mod failure;
 mod generate;
 mod generators;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
             Some(StatsSubcommand::Merge(args)) => merge::run(&args),
         },
         Command::Validate(args) => validate::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Scan(args) => scan::run(&args),
         Command::Skew(args) => skew::run(&args),
         Command::Schema(args) => schema::run(&args),

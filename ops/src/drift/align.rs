@@ -45,7 +45,7 @@ impl fmt::Display for CellValues {
 }
 
 /// A number in six significant digits, as C's `%g` writes it.
-pub(super) fn short(x: f64) -> String {
+pub(crate) fn short(x: f64) -> String {
     rounded(x, 6)
 }
 

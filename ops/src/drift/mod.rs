@@ -27,6 +27,7 @@ mod values;
 mod volume;
 mod wasserstein;
 
+pub(crate) use align::short;
 pub use align::{Cell, CellValues, align};
 pub use compare::compare;
 pub use infinity_norm::infinity_norm;
