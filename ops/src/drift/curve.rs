@@ -46,14 +46,15 @@ impl Curve {
                 bounds.sort_by(f64::total_cmp);
                 bounds.dedup();
             }
-            // Of two knots at one place the first, which is of quantiles, knows better.
-            all.extend(
-                steps
-                    .iter()
-                    .filter(|k| !all.iter().any(|known| known.at == k.at))
-                    .copied()
-                    .collect::<Vec<_>>(),
-            );
+            // Where all values are whole, nothing lies between a bound and the whole number below it.
+            let is_whole = bounds.iter().all(|at: &f64| at.fract() == 0.0);
+            for knot in steps {
+                let at = if is_whole { knot.at.floor() } else { knot.at };
+                // Of two knots at one place the first, which is of quantiles, knows better.
+                if !all.iter().any(|known| known.at == at) {
+                    all.push(Knot { at, ..*knot });
+                }
+            }
         }
         all.sort_by(|a, b| a.at.total_cmp(&b.at));
         let mut reached = 0.0_f64;
@@ -201,6 +202,22 @@ mod tests {
         assert_eq!(curve.bounds, [1.0]);
         assert!(Curve::of(Some(&histogram(&[], 0)), None).is_none());
         close(Curve::of(Some(&histogram(&[], 3)), None).unwrap().upto(0.0), 0.0);
+    }
+
+    /// The distribution of hours: 24 values, each as frequent, is a straight line at whole numbers.
+    #[test]
+    fn whole_numbers() {
+        let share = |x: f64| (x.floor() + 1.0).clamp(0.0, 24.0);
+        let steps = |bounds: &[f64]| -> Vec<(f64, f64, f64)> {
+            let first = |low: f64| if low == bounds[0] { 0.0 } else { share(low) };
+            bounds.windows(2).map(|w| (w[0], w[1], share(w[1]) - first(w[0]))).collect()
+        };
+        let q = steps(&[0.0, 2.0, 4.0, 7.0, 9.0, 11.0, 14.0, 16.0, 19.0, 21.0, 23.0]);
+        let s: Vec<f64> = (0..=10).map(|i| 2.3 * f64::from(i)).collect();
+        let curve = Curve::of(Some(&histogram(&q, 0)), Some(&histogram(&steps(&s), 0))).unwrap();
+        for hour in 2..24 {
+            close(curve.upto(f64::from(hour)), f64::from(hour + 1) / 24.0);
+        }
     }
 
     #[test]
