@@ -109,6 +109,6 @@ impl SkewHandle {
     pub fn output(&self, outputs: &mut Outputs) -> Result<Skew> {
         let sides = self.sides.output(outputs)?;
         sides.check(&self.options)?;
-        result::result(&self.options, sides, self.compared.output(outputs)?)
+        result::result(&self.options, &sides, self.compared.output(outputs)?)
     }
 }

@@ -58,8 +58,8 @@ pub fn share(feature: &FeatureSkew) -> f64 {
     }
 }
 
-pub(super) fn result(options: &SkewOptions, sides: SidesAcc, compared: Compared) -> Result<Skew> {
-    let names = names(&sides)?;
+pub(super) fn result(options: &SkewOptions, sides: &SidesAcc, compared: Compared) -> Result<Skew> {
+    let names = names(sides)?;
     let name = |code: u64| {
         names.get(&code).cloned().ok_or_else(|| {
             Error::new(ErrorKind::Reconciliation, "a feature that was compared has no name")
@@ -81,7 +81,7 @@ pub(super) fn result(options: &SkewOptions, sides: SidesAcc, compared: Compared)
     let mut skew_pairs = Vec::new();
     let mut places = Vec::new();
     for differing in &compared.sample {
-        let (pair, place) = pair(differing, options.confusion.len(), &name)?;
+        let (pair, place) = pair(differing, options.confusion.len(), name)?;
         skew_pairs.push(pair);
         places.push(place);
     }

@@ -61,52 +61,54 @@ fn records(examples: &[Example], flat: bool) -> RecordBatch {
         let Some(kind) = cells.iter().find_map(|cell| *cell) else { continue };
         let array: ArrayRef = match kind {
             Feature::Ints(_) => {
-                let values = |cell: &Option<&Feature>| match cell {
+                let values = |cell: Option<&Feature>| match cell {
                     Some(Feature::Ints(values)) => Some(values.clone()),
                     _ => None,
                 };
                 if flat {
-                    let one = |cell| values(cell).map(|values| values[0]);
+                    let one = |cell: &Option<&Feature>| values(*cell).map(|values| values[0]);
                     Arc::new(cells.iter().map(one).collect::<Int64Array>())
                 } else {
                     let mut builder = ListBuilder::new(Int64Builder::new());
                     for cell in &cells {
-                        let values = values(cell);
+                        let values = values(*cell);
                         builder.append_option(values.map(|v| v.into_iter().map(Some)));
                     }
                     Arc::new(builder.finish())
                 }
             }
             Feature::Floats(_) => {
-                let values = |cell: &Option<&Feature>| match cell {
+                let values = |cell: Option<&Feature>| match cell {
                     Some(Feature::Floats(values)) => Some(values.clone()),
                     _ => None,
                 };
                 if flat {
                     // As wide as Parquet files often have them.
-                    let one = |cell| values(cell).map(|values| f64::from(values[0]));
+                    let one =
+                        |cell: &Option<&Feature>| values(*cell).map(|values| f64::from(values[0]));
                     Arc::new(cells.iter().map(one).collect::<Float64Array>())
                 } else {
                     let mut builder = ListBuilder::new(Float32Builder::new());
                     for cell in &cells {
-                        let values = values(cell);
+                        let values = values(*cell);
                         builder.append_option(values.map(|v| v.into_iter().map(Some)));
                     }
                     Arc::new(builder.finish())
                 }
             }
             Feature::Bytes(_) => {
-                let values = |cell: &Option<&Feature>| match cell {
+                let values = |cell: Option<&Feature>| match cell {
                     Some(Feature::Bytes(values)) => Some(values.clone()),
                     _ => None,
                 };
                 if flat {
-                    let one = |cell| values(cell).map(|values| values[0].clone());
+                    let one =
+                        |cell: &Option<&Feature>| values(*cell).map(|values| values[0].clone());
                     Arc::new(cells.iter().map(one).collect::<BinaryArray>())
                 } else {
                     let mut builder = ListBuilder::new(BinaryBuilder::new());
                     for cell in &cells {
-                        let values = values(cell);
+                        let values = values(*cell);
                         builder.append_option(values.map(|v| v.into_iter().map(Some)));
                     }
                     Arc::new(builder.finish())
@@ -162,7 +164,7 @@ fn found(options: &SkewOptions, sides: &[Vec<Example>; 2], cut: usize, flat: boo
     compare.add_input(&mut compared, &block).unwrap();
     let bytes = postcard::to_stdvec(&compared).unwrap();
     assert_eq!(postcard::from_bytes::<Compared>(&bytes).unwrap(), compared);
-    result::result(&options, acc, compared).unwrap()
+    result::result(&options, &acc, compared).unwrap()
 }
 
 /// The obvious way.
