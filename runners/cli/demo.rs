@@ -1,22 +1,37 @@
-//! `frazil demo`: data, statistics and the table, with the commands that made them.
+//! `frazil demo`: from data to statistics, a schema, a verdict on another day, and a report.
 
 use clap::Parser;
 
 use crate::args::{Cli, Command, DemoArgs, StatsSubcommand};
-use crate::failure::Done;
-use crate::{generate, output, show, stats};
+use crate::failure::{Done, Failure};
+use crate::{generate, output, report, schema, show, stats, validate};
 
 pub(crate) fn run(args: &DemoArgs) -> Done {
     let dir = args.dir.display().to_string();
     let dir = dir.trim_end_matches('/');
     let rows = args.rows.0.to_string();
-    let data = format!("{dir}/data");
-    let input = format!("{data}/trips@8.tfrecord");
+    let (data, next) = (format!("{dir}/data"), format!("{dir}/next"));
+    let (input, drifted) = (format!("{data}/trips@8.tfrecord"), format!("{next}/trips@8.tfrecord"));
     let (binary, text) = (format!("{dir}/stats.pb"), format!("{dir}/stats.pbtxt"));
     let receipt = format!("{dir}/receipt.json");
-    step(&["generate", &data, "--name", "trips", "--columns", "full", "--rows", &rows])?;
+    let schema = format!("{dir}/schema.pbtxt");
+    let (next_stats, anomalies) = (format!("{dir}/next.pb"), format!("{dir}/anomalies.pbtxt"));
+    let report = format!("{dir}/report.html");
+    let trips = ["--name", "trips", "--columns", "full", "--rows", &rows];
+    step(&[&["generate", &data], &trips[..]].concat())?;
     step(&["stats", &input, "-o", &binary, "-o", &text, "--receipt", &receipt])?;
     step(&["stats", "show", &binary])?;
+    step(&["schema", "infer", &binary, "-o", &schema])?;
+    step(&[&["generate", &next], &trips[..], &["--seed", "2", "--drift", "0.5"]].concat())?;
+    let files = ["--statistics", &next_stats, "-o", &anomalies];
+    let policy = ["--previous", &binary, "--drift-policy", "significant"];
+    match step(&[&["validate", &drifted, "--schema", &schema], &policy[..], &files].concat()) {
+        // The next day is meant to be found out.
+        Ok(()) | Err(Failure::Data) => {}
+        Err(failure) => return Err(failure),
+    }
+    let spans = [binary.as_str(), &next_stats, "--schema", &schema, "--anomalies", &anomalies];
+    step(&[&["report"], &spans[..], &["-o", &report]].concat())?;
     output::print(&format!(
         "
 What is where:
@@ -24,14 +39,18 @@ What is where:
   {binary}  its statistics, as TensorFlow Data Validation writes them
   {text}  the same as text
   {receipt}  what became of every row, shard by shard
+  {schema}  what is expected of data like these
+  {next}/  the data of another day, which has drifted
+  {anomalies}  what is wrong with it
+  {report}  both days as a page for the browser
 
 What to type next:
-  frazil stats show {binary} --sort missing
-  frazil stats {input} --slice payment_type --features fare,tips,payment_type
+  frazil explain {anomalies} payment_type --schema {schema}
+  frazil schema check {schema}
+  frazil schema infer {binary} --suggest {dir}/tighter.pbtxt -o {schema}
+  frazil validate {drifted} --schema {schema} --rejects {dir}/bad --clean {dir}/good
   frazil stats {input} --processes 2 --workers 1 -o {dir}/again.pb && cmp {binary} {dir}/again.pb
-  frazil generate {dir}/drifted --name trips --columns full --drift 0.5
-  frazil generators
-  frazil stats --help
+  frazil --help
 "
     ))
 }
@@ -49,6 +68,9 @@ fn step(words: &[&str]) -> Done {
             Some(StatsSubcommand::Show(args)) => show::run(args),
             _ => stats::run(&args.run),
         },
+        Ok(Command::Schema(args)) => schema::run(&args),
+        Ok(Command::Validate(args)) => validate::run(&args),
+        Ok(Command::Report(args)) => report::run(&args),
         Ok(_) => Ok(()),
         Err(error) => Err(engine::Error::invalid("the demo's own command is wrong")
             .with_detail(error.to_string())
