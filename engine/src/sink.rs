@@ -183,3 +183,68 @@ impl Writing {
             .with_hint("The result was not written. This is a bug: please report it."))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Says that it has written one row less than it was given, if it lies.
+    struct Counting {
+        lies: bool,
+    }
+
+    struct Count(u64, bool);
+
+    impl Sink for Counting {
+        type Input = u64;
+        fn name(&self) -> &'static str {
+            "count"
+        }
+        fn open(&self, _shard: usize) -> Result<Box<dyn ShardWriter<u64>>> {
+            Ok(Box::new(Count(0, self.lies)))
+        }
+        fn commit(&self, shards: &[Vec<Part>]) -> Result<()> {
+            let rows: u64 = shards.iter().flatten().map(|part| part.rows).sum();
+            if rows == 5 { Ok(()) } else { Err(Error::input(format!("{rows} rows"))) }
+        }
+        fn leave(&self) {}
+    }
+
+    impl ShardWriter<u64> for Count {
+        fn write(&mut self, rows: &u64) -> Result<()> {
+            self.0 += rows;
+            Ok(())
+        }
+        fn finish(self: Box<Self>) -> Result<Vec<Part>> {
+            let rows = self.0 - u64::from(self.1);
+            Ok(vec![Part { output: "all".to_owned(), rows, place: String::new() }])
+        }
+    }
+
+    fn write(lies: bool) -> Result<Vec<Part>> {
+        let sink = OverSink(Arc::new(Counting { lies }));
+        let mut writing = Writing::default();
+        for rows in [2_u64, 3] {
+            writing.write(&sink, 0, &(Arc::new(rows) as Element), rows)?;
+        }
+        writing.finish(&sink, 0)
+    }
+
+    #[test]
+    fn rows_must_add_up() {
+        let parts = write(false).unwrap();
+        assert_eq!(parts[0].rows, 5);
+        let error = write(true).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Reconciliation);
+        assert_eq!(error.detail(), Some("5 went in; written: 4 to `all`."));
+        // A shard without rows has parts, too.
+        let sink = OverSink(Arc::new(Counting { lies: false }));
+        assert_eq!(Writing::default().finish(&sink, 0).unwrap()[0].rows, 0);
+
+        let mut outputs = Outputs::default();
+        let written = || Written { sink: Arc::new(Counting { lies: false }), node: 3 };
+        assert_eq!(written().commit(&outputs).unwrap_err().kind(), ErrorKind::Incompatible);
+        outputs.written.insert(3, vec![parts, Vec::new()]);
+        written().commit(&outputs).unwrap();
+    }
+}

@@ -215,7 +215,7 @@ impl Reasons {
         let mut reject = n_before;
         let mut last = examples.reasons.first().map(|reason| reason.row);
         for found in &examples.reasons {
-            let ExampleReason { row, path, reason } = found;
+            let ExampleReason { row, path, reason, value } = found;
             if last.replace(*row) != Some(*row) {
                 reject += 1;
             }
@@ -229,7 +229,7 @@ impl Reasons {
                     "" => &reason.short_description,
                     description => description,
                 }),
-                value: found.value().map(shown),
+                value: value.as_deref().map(shown),
             };
             let line = serde_json::to_string(&line).map_err(|e| self.failed(&e.into()))?;
             writeln!(self.out, "{line}").map_err(|e| self.failed(&e))?;

@@ -10,6 +10,7 @@ mod drift;
 mod golden;
 mod laws;
 mod oracle;
+mod rejects;
 mod report;
 mod schema;
 mod schema_cli;

@@ -97,15 +97,8 @@ pub struct ExampleReason {
     pub path: Arc<str>,
     /// What is wrong with it.
     pub reason: Arc<Reason>,
-}
-
-impl ExampleReason {
-    /// The value that breaks the rule, as far as there is one.
-    pub fn value(&self) -> Option<&str> {
-        let reason = &self.reason;
-        let value = reason.values.first().map(|value| value.value.as_str());
-        value.or(reason.observed.as_deref())
-    }
+    /// The value that breaks the rule, if it is one.
+    pub value: Option<Arc<str>>,
 }
 
 /// A batch of examples, and why some of them are rejected.
@@ -320,10 +313,16 @@ impl Run<'_> {
             }
             let reason = Arc::new(texts::new_column());
             let path: Arc<str> = column.path.to_proto().to_string().into();
-            self.found.extend(present.iter().map(|row| ExampleReason {
+            let mut rows = present;
+            let parent = column.path.parent().and_then(|path| validator.by_path.get(&path));
+            if let Some(given_up) = parent.and_then(|&parent| self.given_up[parent].as_ref()) {
+                rows.and_not(given_up);
+            }
+            self.found.extend(rows.iter().map(|row| ExampleReason {
                 row,
                 path: path.clone(),
                 reason: reason.clone(),
+                value: None,
             }));
             return false;
         };
@@ -371,6 +370,7 @@ impl Run<'_> {
             self.found.extend(reasons.into_iter().map(|reason| ExampleReason {
                 row,
                 path: compiled.name.clone(),
+                value: of_row::value(column, row, &reason).map(Into::into),
                 reason: Arc::new(reason),
             }));
         }
@@ -401,6 +401,7 @@ impl Run<'_> {
                 row,
                 path: compiled.name.clone(),
                 reason: reason.clone(),
+                value: None,
             }));
         }
     }

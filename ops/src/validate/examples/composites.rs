@@ -89,6 +89,7 @@ impl Composites {
                 found.extend(reasons.into_iter().map(|reason| ExampleReason {
                     row,
                     path: path.clone(),
+                    value: reason.observed.as_deref().map(Into::into),
                     reason: Arc::new(reason),
                 }));
             }

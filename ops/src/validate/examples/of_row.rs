@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::super::reason::Reason;
 use crate::stats::column::{Column, Kind, Values};
 use crate::stats::generator::Variant;
+use crate::tfmd::anomaly_info::Type as Reasons;
 use crate::tfmd::feature::DomainInfo;
 use crate::tfmd::feature_name_statistics::{FieldId, Stats, Type};
 use crate::tfmd::histogram::{Bucket, HistogramType};
@@ -57,6 +59,30 @@ pub(super) fn statistics(column: &Column, row: usize, feature: &Feature) -> Feat
         field_id: Some(FieldId::Path(column.path.to_proto())),
         stats: Some(stats),
         ..Default::default()
+    }
+}
+
+/// The value of a row that a reason is about; where the reason does not name it, the first that may be.
+pub(super) fn value(column: &Column, row: usize, reason: &Reason) -> Option<String> {
+    let first = |is_meant: fn(&[u8]) -> bool| {
+        let (_, mut values) = common(column, row);
+        values.find_map(|i| match (bytes(column, i), number(column, i)) {
+            (Some(bytes), _) if is_meant(bytes) => Some(match std::str::from_utf8(bytes) {
+                Ok(text) => text.to_owned(),
+                Err(_) => bytes.escape_ascii().to_string(),
+            }),
+            (None, Some(number)) => Some(number.to_string()),
+            _ => None,
+        })
+    };
+    match reason.kind {
+        Reasons::SchemaNewColumn => None,
+        Reasons::UnexpectedDataType => first(|_| true),
+        Reasons::EnumTypeInvalidUtf8 => first(|bytes| std::str::from_utf8(bytes).is_err()),
+        _ => {
+            let named = reason.values.first().map(|value| value.value.clone());
+            named.or_else(|| reason.observed.clone())
+        }
     }
 }
 

@@ -93,7 +93,7 @@ impl CombineFn for SummarizeReasons {
                 shard: input.batch.shard as u64,
                 row: input.batch.first_row + row as u64,
                 description: found.reason.description.clone(),
-                value: found.value().map(str::to_owned),
+                value: found.value.as_deref().map(str::to_owned),
             };
             let key = (found.path.to_string(), i32::from(found.reason.kind));
             acc.reasons.entry(key).or_insert_with(first).count += 1;

@@ -45,7 +45,7 @@ fn reasons(schema: &str, options: &ExampleOptions, batch: &Batch) -> Vec<String>
     let validator = ExampleValidator::new(Arc::new(schema), options.clone()).unwrap();
     let shown = |found: &ExampleReason, first: usize| {
         let (row, path, kind) = (first + found.row, &found.path, found.reason.kind.as_str_name());
-        match found.value() {
+        match &found.value {
             Some(value) => format!("{row} {path} {kind}: {value}"),
             None => format!("{row} {path} {kind}"),
         }
@@ -80,7 +80,10 @@ fn numbers_of_values() {
     check(
         "feature { name: 'x' type: INT shape { dim { size: 2 } } }",
         vec![("x", ints(&[Some(&[1, 2]), Some(&[1]), None, Some(&[])]))],
-        &["1 x INVALID_FEATURE_SHAPE: 1 values", "3 x INVALID_FEATURE_SHAPE: 0 to 0 values"],
+        &[
+            "1 x INVALID_FEATURE_SHAPE: 1 values everywhere",
+            "3 x INVALID_FEATURE_SHAPE: 0 to 0 values",
+        ],
     );
 }
 
@@ -98,16 +101,13 @@ fn presence_and_environments() {
             ("new", ints(&[None, Some(&[1]), None])),
         ]
     };
-    let x = "0 x SCHEMA_MISSING_COLUMN: no statistics of it";
-    let l = |row| format!("{row} l SCHEMA_MISSING_COLUMN: no statistics of it");
+    let x = "0 x SCHEMA_MISSING_COLUMN";
+    let l = |row| format!("{row} l SCHEMA_MISSING_COLUMN");
     let missing = [x.to_owned(), l(1), "1 new SCHEMA_NEW_COLUMN".to_owned(), l(2)];
     check(schema, columns(), &missing.each_ref().map(String::as_str));
     let options = ExampleOptions { environment: Some("S".into()), ..ExampleOptions::default() };
     let found = reasons(schema, &options, &batch(columns()));
-    assert_eq!(
-        found,
-        ["0 l SCHEMA_NEW_COLUMN: a feature that has values there", x, "1 new SCHEMA_NEW_COLUMN"]
-    );
+    assert_eq!(found, ["0 l SCHEMA_NEW_COLUMN", x, "1 new SCHEMA_NEW_COLUMN"]);
     let options = ExampleOptions { dataset_rules: true, ..ExampleOptions::default() };
     assert_eq!(reasons(schema, &options, &batch(columns())).len(), missing.len() + 3);
     let unknown = ExampleOptions { environment: Some("U".into()), ..ExampleOptions::default() };
@@ -119,12 +119,12 @@ fn types_and_domains() {
     check(
         "feature { name: 'x' type: FLOAT }",
         vec![("x", ints(&[Some(&[1]), None]))],
-        &["0 x UNEXPECTED_DATA_TYPE: INT"],
+        &["0 x UNEXPECTED_DATA_TYPE: 1"],
     );
     check(
         "feature { name: 'x' type: BYTES domain: 'd' } string_domain { name: 'd' value: 'a' }",
         vec![("x", bytes(&[Some(&[b"a"]), Some(&[b"a", b"b"]), Some(&[b"\xff"]), None]))],
-        &["1 x ENUM_TYPE_UNEXPECTED_STRING_VALUES: b", "2 x ENUM_TYPE_INVALID_UTF8: 1 values"],
+        &["1 x ENUM_TYPE_UNEXPECTED_STRING_VALUES: b", "2 x ENUM_TYPE_INVALID_UTF8: \\xff"],
     );
     check(
         "feature { name: 'x' type: INT int_domain { min: 1 max: 9 } }",
@@ -163,17 +163,13 @@ fn fields_of_structs() {
     check(
         schema,
         vec![("s", s.clone())],
-        &["0 s.a INT_TYPE_BIG_INT: 9", "2 s.a SCHEMA_MISSING_COLUMN: no statistics of it"],
+        &["0 s.a INT_TYPE_BIG_INT: 9", "2 s.a SCHEMA_MISSING_COLUMN"],
     );
     // The fields of what should not be a struct are not looked at.
     check(
         "feature { name: 's' type: INT }",
         vec![("s", s)],
-        &[
-            "0 s UNEXPECTED_DATA_TYPE: STRUCT",
-            "2 s UNEXPECTED_DATA_TYPE: STRUCT",
-            "3 s UNEXPECTED_DATA_TYPE: STRUCT",
-        ],
+        &["0 s UNEXPECTED_DATA_TYPE", "2 s UNEXPECTED_DATA_TYPE", "3 s UNEXPECTED_DATA_TYPE"],
     );
 }
 
@@ -191,7 +187,7 @@ fn cells_of_text() {
         reasons(schema, &options, &batch),
         [
             "1 f FLOAT_TYPE_SMALL_FLOAT: -1",
-            "1 i UNEXPECTED_DATA_TYPE: STRING",
+            "1 i UNEXPECTED_DATA_TYPE: x",
             "1 i INT_TYPE_NOT_INT_STRING: x",
             "3 i INT_TYPE_BIG_INT: 10",
         ]
