@@ -300,7 +300,8 @@ impl Place {
 }
 
 fn validate<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    VALIDATE[..9].iter().chain(more).copied().collect()
+    let args = ["validate", "data", "--schema", "schema.pbtxt", "--rejects", "bad"];
+    args.iter().chain(&["--clean", "good", "--json"]).chain(more).copied().collect()
 }
 
 #[test]
