@@ -45,7 +45,7 @@ What is where:
   {report}  both days as a page for the browser
 
 What to type next:
-  frazil explain {anomalies} payment_type --schema {schema}
+  frazil explain {anomalies} payment_type
   frazil schema check {schema}
   frazil schema infer {binary} --suggest {dir}/tighter.pbtxt -o {schema}
   frazil validate {drifted} --schema {schema} --rejects {dir}/bad --clean {dir}/good

@@ -155,7 +155,11 @@ pub(super) fn significant_shift(comparison: Comparison, measured: &Measurement) 
         Comparison::Drift => (DRIFT, "drift_comparator"),
         Comparison::Skew => (SKEW, "skew_comparator"),
     };
-    let name = measured.metric.replace('_', " ");
+    let name = match measured.metric {
+        "kolmogorov_smirnov" => "Kolmogorov-Smirnov distance".to_owned(),
+        "missing_change" => "difference in missing values".to_owned(),
+        other => other.replace('_', " "),
+    };
     let value = six_digits(measured.value);
     let limit = six_digits(measured.threshold.unwrap_or_default());
     let mut text =

@@ -241,16 +241,8 @@ fn what_nobody_checks() {
     check_feature("BYTES", "mid_domain {}", &[("not_checked", "mid_domain")]);
     check_feature("INT", "time_domain {}", &[("not_checked", "time_domain")]);
     check_feature("INT", "group_presence {}", &[("not_checked", "group_presence")]);
-    check_feature(
-        "FLOAT",
-        "float_domain { is_embedding: true }",
-        &[("not_checked", "float_domain.embedding_dim")],
-    );
-    check_feature(
-        "BYTES",
-        "natural_language_domain { sequence_length_constraints {} }",
-        &[("not_checked", "natural_language_domain.sequence_length_constraints")],
-    );
+    check_feature("FLOAT", "float_domain { is_embedding: true embedding_dim: 3 }", &[]);
+    check_feature("BYTES", "natural_language_domain { sequence_length_constraints {} }", &[]);
     check("float_domain { name: 'f' }", &[("not_checked", "f", "float_domain[0]")]);
 }
 

@@ -14,19 +14,6 @@ pub(super) const NOT_CHECKED: Check = Check {
                 found.of(place, "group_presence", "Presence within a group is not checked.", "");
             }
             let field = match &feature.domain_info {
-                Some(DomainInfo::NaturalLanguageDomain(language))
-                    if language.sequence_length_constraints.is_some() =>
-                {
-                    Some((
-                        "natural_language_domain.sequence_length_constraints",
-                        "The length of sequences is",
-                    ))
-                }
-                Some(DomainInfo::FloatDomain(domain))
-                    if domain.is_embedding() || domain.embedding_dim.is_some() =>
-                {
-                    Some(("float_domain.embedding_dim", "The dimension of embeddings is"))
-                }
                 Some(DomainInfo::UrlDomain(_)) => {
                     Some(("url_domain", "Whether values are URLs is"))
                 }
