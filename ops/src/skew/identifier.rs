@@ -81,11 +81,12 @@ pub(super) fn keys(columns: &[Option<&Column>], n_rows: usize, floats: Floats) -
 
 /// The identifier's part that one feature is.
 fn cells(column: &Column, floats: Floats) -> Result<Cells> {
-    let ([_], false) = (&*column.levels, matches!(column.values, Values::Struct(_))) else {
+    let is_plain = column.levels.len() == 1 && column.examples.is_none();
+    if !is_plain || matches!(column.values, Values::Struct(_)) {
         let message = format!("the identifier feature `{}` is nested", column.path);
         return Err(Error::new(ErrorKind::Unsupported, message)
             .with_hint("Identify examples by features of numbers or strings."));
-    };
+    }
     Ok(match &column.values {
         Values::Unknown(n) => Cells { ends: vec![0; *n], bytes: Vec::new() },
         Values::Int(array) => each(column, INT, |i, out| {
@@ -215,7 +216,11 @@ mod tests {
     fn structs_identify_nothing() {
         let x: ArrayRef = Arc::new(Int64Array::from(vec![1]));
         let structs = StructArray::try_from(vec![("x", x)]).unwrap();
-        let error = keys_of(&[Arc::new(structs)]).unwrap_err();
-        assert_eq!(error.message(), "the identifier feature `a` is nested");
+        let records = RecordBatch::try_from_iter([("a", Arc::new(structs) as ArrayRef)]).unwrap();
+        let columns = crate::stats::column::columns(&records, 0, |_| None, |_| true).unwrap();
+        for (column, name) in columns.iter().zip(["a", "a.x"]) {
+            let error = keys(&[Some(column)], 1, Floats::new(&SkewOptions::default())).unwrap_err();
+            assert_eq!(error.message(), format!("the identifier feature `{name}` is nested"));
+        }
     }
 }

@@ -85,11 +85,10 @@ impl DoFn for Fingerprint {
         let floats = Floats::new(options);
         let n_rows = batch.records.num_rows();
         let columns = column::columns(&batch.records, batch.first_row, |_| None, |_| true)?;
-        let top =
-            |name: &String| columns.iter().find(|column| *column.path.steps() == [name.as_str()]);
-        let identifiers: Vec<_> = self.identifiers.iter().map(top).collect();
+        let named = |name: &String| columns.iter().find(|column| column.path.to_string() == *name);
+        let identifiers: Vec<_> = self.identifiers.iter().map(named).collect();
         let keys = identifier::keys(&identifiers, n_rows, floats)?;
-        let confusion = options.confusion.iter().map(|name| top(name).map(univalent).transpose());
+        let confusion = options.confusion.iter().map(|name| named(name).map(univalent).transpose());
         let confusion = confusion.collect::<Result<_>>()?;
         let mut hashed = Vec::with_capacity(columns.len());
         let mut features = Vec::with_capacity(columns.len());
@@ -137,7 +136,9 @@ fn univalent(column: &Column) -> Result<BinaryArray> {
         }
         _ => None,
     };
-    let [level] = &*column.levels else { return Err(wrong("It is nested")) };
+    let ([level], None) = (&*column.levels, &column.examples) else {
+        return Err(wrong("It is nested"));
+    };
     let is_text = matches!(column.kind(), None | Some(Kind::String));
     let mut out = BinaryBuilder::new();
     for row in 0..level.n_parents {
