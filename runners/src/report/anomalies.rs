@@ -33,7 +33,7 @@ impl Anomaly<'_> {
 }
 
 /// All anomalies, errors first.
-pub(super) fn all<'a>(anomalies: &'a ops::tfmd::Anomalies) -> Vec<Anomaly<'a>> {
+pub(super) fn all(anomalies: &ops::tfmd::Anomalies) -> Vec<Anomaly<'_>> {
     let dataset = anomalies.dataset_anomaly_info.iter().map(|info| Anomaly { path: None, info });
     let features = anomalies.anomaly_info.iter().map(|(key, info)| {
         // Old writers gave no path; their keys are paths as text, or just names.

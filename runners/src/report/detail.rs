@@ -48,6 +48,12 @@ pub(super) fn detail(
     out
 }
 
+/// The head of the table of deciles.
+pub(super) const QUANTILES: &str = "<table><caption>Quantiles<thead><tr><td><th scope=col>Min\
+    <th scope=col>10%<th scope=col>20%<th scope=col>30%<th scope=col>40%<th scope=col>50%\
+    <th scope=col>60%<th scope=col>70%<th scope=col>80%<th scope=col>90%<th scope=col>Max\
+    <th scope=col>NaN<th scope=col>−∞<th scope=col>+∞<tbody>";
+
 /// Datasets as rows: deciles, NaN and infinities.
 fn quantiles(ctx: &Context<'_>, features: &[Option<FeatureView<'_, '_>>]) -> String {
     let ends = |histogram: &Histogram| -> Vec<f64> {
@@ -86,11 +92,7 @@ fn quantiles(ctx: &Context<'_>, features: &[Option<FeatureView<'_, '_>>]) -> Str
     if rows.is_empty() {
         return rows;
     }
-    let percents: String = (1..10).map(|i| format!("<th scope=col>{i}0%")).collect();
-    format!(
-        "<table><caption>Quantiles<thead><tr><td><th scope=col>Min{percents}<th scope=col>Max\
-         <th scope=col>NaN<th scope=col>−∞<th scope=col>+∞<tbody>{rows}</table>"
-    )
+    format!("{QUANTILES}{rows}</table>")
 }
 
 /// Datasets as rows: how many values an example has; nothing if it is one everywhere.

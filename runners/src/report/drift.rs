@@ -290,8 +290,7 @@ pub(super) fn table(distances: &[Distance]) -> Option<String> {
     if distances.is_empty() {
         return None;
     }
-    let mut out = String::from("<table><caption>Distance");
-    out.push_str(HEAD);
+    let mut out = String::from(DISTANCES);
     for distance in distances {
         let against = match distance.against {
             Against::Previous => "previous",
@@ -304,9 +303,11 @@ pub(super) fn table(distances: &[Distance]) -> Option<String> {
     Some(out)
 }
 
-const HEAD: &str = "<thead><tr><th scope=col>Against<th scope=col>Metric<th scope=col>Value\
-    <th scope=col>Threshold<th scope=col>Noise floor<th scope=col>p<th scope=col>q\
-    <th scope=col class=t>Verdict<th scope=col class=t>What moved most<tbody>";
+/// The head of the table of a feature's distances.
+pub(super) const DISTANCES: &str = "<table><caption>Distance<thead><tr><th scope=col>Against\
+    <th scope=col>Metric<th scope=col>Value<th scope=col>Threshold<th scope=col>Noise floor\
+    <th scope=col>p<th scope=col>q<th scope=col class=t>Verdict\
+    <th scope=col class=t>What moved most<tbody>";
 
 fn cells(distance: &Distance) -> String {
     let maybe = |x: Option<f64>| x.map_or_else(|| "–".to_owned(), number);
@@ -355,6 +356,7 @@ fn moved(distance: &Distance, most: usize) -> String {
 const ROWS: usize = 200;
 /// Rows of the table of one comparison; the tables of features have all.
 const RANKED: usize = 25;
+const LEAST: usize = 6;
 
 /// One column of the heat map: a span and its distances.
 pub(super) struct Column<'a> {
@@ -383,11 +385,11 @@ pub(super) fn heat_map(
     }
     rows.retain(|_, row| row.iter().any(Option::is_some));
     let mut rows: Vec<(&Path, Vec<Option<&Distance>>)> = rows.into_iter().collect();
-    let ratio = |cell: &Option<&Distance>| cell.and_then(Distance::ratio).unwrap_or(-1.0);
+    let ratio = |cell: Option<&Distance>| cell.and_then(Distance::ratio).unwrap_or(-1.0);
     let key = |row: &[Option<&Distance>]| {
-        let most = row.iter().map(ratio).fold(-1.0, f64::max);
+        let most = row.iter().copied().map(ratio).fold(-1.0, f64::max);
         let is_alarm = row.last().copied().flatten().is_some_and(Distance::is_alarm);
-        (f64::from(u8::from(is_alarm)), row.last().map_or(-1.0, ratio), most)
+        (f64::from(u8::from(is_alarm)), row.last().copied().map_or(-1.0, ratio), most)
     };
     rows.sort_by(|(_, a), (_, b)| {
         let (a, b) = (key(a), key(b));
@@ -468,6 +470,11 @@ pub(super) fn ranking(
         let by_value = ratio(b).total_cmp(&ratio(a)).then(b.value.total_cmp(&a.value));
         b.is_alarm().cmp(&a.is_alarm()).then(by_value)
     });
+    let n_all = rows.len();
+    // What is far below its threshold is not worth a line here.
+    let is_worth_it = |d: &Distance| d.ratio().is_none_or(|ratio| ratio > 0.5) || d.is_alarm();
+    let n_worth = rows.iter().take_while(|(_, distance)| is_worth_it(distance)).count();
+    rows.truncate(n_worth.clamp(LEAST, RANKED));
     let has = |get: fn(&Distance) -> bool| rows.iter().any(|(_, distance)| get(distance));
     let has_floor = has(|d| d.noise_floor.is_some());
     let has_p = has(|d| d.p.is_some() || d.q.is_some());
@@ -492,7 +499,7 @@ pub(super) fn ranking(
         out.push_str("<th scope=col class=t>What moved most");
     }
     out.push_str("<tbody>");
-    for (path, distance) in rows.iter().take(RANKED) {
+    for (path, distance) in &rows {
         let name = clip(&path.to_string(), 48);
         let _ = match link(path) {
             Some(i) => write!(out, "<tr><th scope=row><a href=\"#f0-{i}\">{name}</a>"),
@@ -501,9 +508,9 @@ pub(super) fn ranking(
         out.push_str(&rank_cells(distance, widest, has_floor, has_p, has_moved));
     }
     out.push_str("</table></div>");
-    if rows.len() > RANKED {
-        let n = crate::table::format::count(rows.len() as u64);
-        let _ = write!(out, "<p class=note>The {RANKED} largest of {n} distances are listed.");
+    if rows.len() < n_all {
+        let n = crate::table::format::count((n_all - rows.len()) as u64);
+        let _ = write!(out, "<p class=note>{n} more, smaller against their thresholds, are below.");
     }
     Some(out)
 }

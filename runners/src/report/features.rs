@@ -252,7 +252,9 @@ pub(super) fn chart(
         Kind::Numeric => {
             let curves: Vec<Option<Curve>> =
                 features.iter().map(|f| f.as_ref().and_then(Curve::of)).collect();
-            histograms::draw(name, &curves, &ctx.labels)
+            let whole = |f: &FeatureView<'_, '_>| f.data_type() == Type::Int;
+            let is_whole = features.iter().flatten().all(whole);
+            histograms::draw(name, is_whole, &curves, &ctx.labels)
         }
         Kind::Categorical => {
             let series: Vec<Option<Ranks<'_>>> =

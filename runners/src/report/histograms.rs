@@ -15,6 +15,8 @@ use crate::table::format::{count, number, percent};
 
 /// Bars of a drawing.
 const BARS: usize = 30;
+/// Whole numbers up to so many have a bar each.
+const WHOLE: f64 = 40.0;
 /// What of the baseline may lie outside the axis, on each side.
 const CUT: f64 = 0.005;
 
@@ -105,11 +107,15 @@ fn place(x: f64, low: f64, high: f64) -> f64 {
 struct Axis {
     low: f64,
     high: f64,
+    /// Whether the bars stand around whole numbers instead of between the ends.
+    is_whole: bool,
+    /// The only value of the baseline.
+    only: Option<f64>,
 }
 
 impl Axis {
     /// The middle of the baseline.
-    fn of(baseline: &Curve) -> Axis {
+    fn of(baseline: &Curve, is_whole: bool) -> Axis {
         let (min, max) = baseline.ends();
         let (low, high) = (baseline.quantile(CUT), baseline.quantile(1.0 - CUT));
         let (p10, p90) = (baseline.quantile(0.1), baseline.quantile(0.9));
@@ -134,23 +140,30 @@ impl Axis {
         // Nearly one value is one value: there are no borders to draw between its neighbours.
         let least = 1e-12 * low.abs().max(high.abs());
         if high / 2.0 - low / 2.0 > least {
-            return Axis { low, high };
+            let is_whole = is_whole && high - low <= WHOLE;
+            return Axis { low, high, is_whole, only: None };
         }
         let room = if low.abs() < 1e300 { (low.abs() * 0.1).max(0.5) } else { 0.0 };
-        Axis { low: low - room, high: high + room }
+        Axis { low: low - room, high: high + room, is_whole: false, only: Some(low) }
     }
 
     /// The shares of values in each bar, below the axis and above it.
     fn bars(self, curve: &Curve) -> Bars {
-        let mut shares = [0.0; BARS];
-        let below = curve.below(self.low, false);
+        let (low, high, n) = if self.is_whole {
+            let (low, high) = (self.low.floor(), self.high.ceil());
+            (low - 0.5, high + 0.5, (high - low) as usize + 1)
+        } else {
+            (self.low, self.high, BARS)
+        };
+        let mut shares = vec![0.0; n];
+        let below = curve.below(low, false);
         let mut last = below;
         for (i, share) in shares.iter_mut().enumerate() {
-            let t = (i + 1) as f64 / BARS as f64;
-            let border = self.low * (1.0 - t) + self.high * t;
+            let t = (i + 1) as f64 / n as f64;
+            let border = low * (1.0 - t) + high * t;
             // A value at the end belongs to the last bar; any other to the bar that it begins.
-            let is_last = i + 1 == BARS;
-            let up_to = curve.below(if is_last { self.high } else { border }, is_last);
+            let is_last = i + 1 == n;
+            let up_to = curve.below(if is_last { high } else { border }, is_last);
             *share = (up_to - last).max(0.0);
             last = up_to.max(last);
         }
@@ -159,20 +172,25 @@ impl Axis {
 }
 
 struct Bars {
-    shares: [f64; BARS],
+    shares: Vec<f64>,
     below: f64,
     above: f64,
 }
 
 /// The drawing of a feature's datasets, the baseline first, and what its axis leaves out.
 ///
-/// `labels` name the datasets. Nothing is drawn without numbers in the baseline, or else in the
+/// `labels` name the datasets; `is_whole` says that values are whole numbers. Nothing is drawn without numbers in the baseline, or else in the
 /// first dataset that has any.
-pub(super) fn draw(name: &str, curves: &[Option<Curve>], labels: &[String]) -> Option<String> {
-    let axis = Axis::of(curves.iter().flatten().next()?);
+pub(super) fn draw(
+    name: &str,
+    is_whole: bool,
+    curves: &[Option<Curve>],
+    labels: &[String],
+) -> Option<String> {
+    let axis = Axis::of(curves.iter().flatten().next()?, is_whole);
     let bars: Vec<Option<Bars>> =
         curves.iter().map(|curve| curve.as_ref().map(|curve| axis.bars(curve))).collect();
-    let most = bars.iter().flatten().flat_map(|b| b.shares).fold(0.0, f64::max);
+    let most = bars.iter().flatten().flat_map(|b| &b.shares).copied().fold(0.0, f64::max);
     let mut title = format!("{}, {} to {}", escape(name), digits(axis.low), digits(axis.high));
     let mut paths = String::new();
     for (i, (bars, label)) in bars.iter().zip(labels).enumerate() {
@@ -188,14 +206,19 @@ pub(super) fn draw(name: &str, curves: &[Option<Curve>], labels: &[String]) -> O
     }
     let first = bars.iter().flatten().next()?;
     let current = bars.iter().flatten().nth(1).unwrap_or(first);
+    let label = |x: f64| digits(if is_whole { x.round() } else { x });
+    // One value has no ends to name: it stands in the middle.
+    let (start, end) = match axis.only {
+        Some(only) => (String::new(), format!("only {}", label(only))),
+        None => (label(axis.low), label(axis.high)),
+    };
     let below = cut("◀", "below", current.below, first.below);
     let above = cut("▶", "above", current.above, first.above);
     Some(format!(
-        "<svg class=h viewBox=\"0 0 {BARS} 100\" preserveAspectRatio=none role=img>\
+        "<svg class=h viewBox=\"0 0 {} 100\" preserveAspectRatio=none role=img>\
          <title>{title}</title>{paths}</svg>\
-         <p class=x><span>{}</span>{below}{above}<span>{}</span>",
-        digits(axis.low),
-        digits(axis.high)
+         <p class=x><span>{start}</span>{below}{above}<span>{end}</span>",
+        first.shares.len(),
     ))
 }
 
@@ -286,8 +309,8 @@ mod tests {
         check(2000.0, false, 1.0);
         assert!((curve.quantile(0.25) - 2.5).abs() < 1e-12);
         // The axis ends at the last knot within reach of the body.
-        let axis = Axis::of(&curve);
-        assert_eq!(axis, Axis { low: 0.0, high: 9.0 });
+        let axis = Axis::of(&curve, false);
+        assert_eq!(axis, Axis { low: 0.0, high: 9.0, is_whole: false, only: None });
         let bars = axis.bars(&curve);
         assert!((bars.above - 0.1).abs() < 1e-9);
         assert!((bars.shares.iter().sum::<f64>() - 0.9).abs() < 1e-9);
@@ -296,7 +319,7 @@ mod tests {
     #[test]
     fn one_value_is_one_bar() {
         let curve = curve(&[(3.0, 3.0, 7.0)], &[(3.0, 3.0, 3.5), (3.0, 3.0, 3.5)]).unwrap();
-        let axis = Axis::of(&curve);
+        let axis = Axis::of(&curve, false);
         assert!(axis.low < 3.0 && 3.0 < axis.high);
         let bars = axis.bars(&curve);
         assert_eq!((bars.below, bars.above), (0.0, 0.0));
@@ -304,9 +327,17 @@ mod tests {
     }
 
     #[test]
+    fn whole_numbers_have_a_bar_each() {
+        let curve = curve(&[(0.0, 1.0, 3.0)], &[(0.0, 0.0, 1.0), (1.0, 1.0, 2.0)]).unwrap();
+        let bars = Axis::of(&curve, true).bars(&curve);
+        assert_eq!((bars.shares.len(), bars.below, bars.above), (2, 0.0, 0.0));
+        assert!(bars.shares[0] < bars.shares[1], "{:?}", bars.shares);
+    }
+
+    #[test]
     fn a_value_at_the_start_is_drawn() {
         let curve = curve(&[(0.0, 10.0, 10.0)], &[(0.0, 0.0, 5.0), (0.0, 10.0, 5.0)]).unwrap();
-        let bars = Axis::of(&curve).bars(&curve);
+        let bars = Axis::of(&curve, false).bars(&curve);
         assert!(bars.shares[0] > 0.5 && bars.below == 0.0, "{:?}", bars.shares);
     }
 
@@ -325,7 +356,7 @@ mod tests {
             (vec![(1e300, 1e300, 1.0)], vec![(-1e300, -1e300, 1.0)]),
         ] {
             let curve = curve(&standard, &quantiles);
-            let drawn = draw("a", &[curve.clone(), curve], &["x".to_owned(), "y".to_owned()]);
+            let drawn = draw("a", true, &[curve.clone(), curve], &["x".to_owned(), "y".to_owned()]);
             let drawn = drawn.unwrap();
             let paths = drawn.split("d=\"").skip(1).map(|path| path.split('"').next().unwrap());
             for path in paths {
@@ -334,7 +365,7 @@ mod tests {
         }
         // Infinities are outside.
         let curve = curve(&[(-inf, -inf, 1.0), (0.0, 1.0, 2.0), (inf, inf, 1.0)], &[]).unwrap();
-        let bars = Axis::of(&curve).bars(&curve);
+        let bars = Axis::of(&curve, false).bars(&curve);
         assert_eq!((bars.below, bars.above), (0.25, 0.25));
     }
 }

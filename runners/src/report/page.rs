@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use ops::tfmd::anomaly_info::Severity;
-use ops::tfmd::{DatasetView, Path};
+use ops::tfmd::{Anomalies, DatasetView, Path};
 use serde::Serialize;
 
-use super::drift::{self, Column, Distances};
+use super::drift::{self, Against, Column, Distances};
 use super::features::{self, Kind, Record, Row, severity_name};
 use super::html::{clip, json};
 use super::phrases::{PHRASES, shorten};
@@ -107,7 +107,7 @@ impl Verdict {
         let counts = counts.iter().filter(|(_, n)| *n > 0).map(|(name, n)| plural(*n, name));
         let counts = counts.collect::<Vec<_>>().join(", ");
         match self {
-            Verdict::Failed if report.anomalies.is_some_and(|a| a.data_missing()) => {
+            Verdict::Failed if report.anomalies.is_some_and(Anomalies::data_missing) => {
                 "✖ Failed: no examples".to_owned()
             }
             Verdict::Failed => format!("✖ Failed: {counts}"),
@@ -183,7 +183,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
     }
     let summary = summary(report, &ctx, verdict, slices.into_iter().map(|(s, _)| s).collect());
     let _ =
-        write!(data, "<script type=\"application/json\" id=summary>{}</script>\n", json(&summary));
+        writeln!(data, "<script type=\"application/json\" id=summary>{}</script>", json(&summary));
     fill(&[("title", &title), ("body", &body), ("data", &data)])
 }
 
@@ -306,12 +306,24 @@ fn drift_section(report: &Report<'_>, ctx: &Context<'_>, link: &Link<'_>) -> Str
     if map.is_none() && ranking.is_none() {
         return String::new();
     }
-    let against = match &report.previous {
-        Some(previous) => format!("against {}", clip(&previous.label, 60)),
-        None if report.spans.len() > 1 => "against the span before".to_owned(),
-        None => format!("against {}", clip(ctx.data.last().map_or("", |d| &d.label), 60)),
+    let has = |side: Against| ctx.distances.values().flatten().any(|d| d.against == side);
+    let title = match (has(Against::Previous), has(Against::Serving)) {
+        (_, false) => "Drift",
+        (false, true) => "Skew",
+        (true, true) => "Drift and skew",
     };
-    let mut out = format!("<section id=drift><h2>Drift <small>{against}</small></h2>");
+    let mut against: Vec<String> = Vec::new();
+    if has(Against::Previous) || map.is_some() {
+        against.push(match &report.previous {
+            Some(previous) => clip(&previous.label, 60),
+            None => "the span before".to_owned(),
+        });
+    }
+    if let (true, Some(serving)) = (has(Against::Serving), &report.serving) {
+        against.push(clip(&serving.label, 60));
+    }
+    let against = against.join(" and ");
+    let mut out = format!("<section id=drift><h2>{title} <small>against {against}</small></h2>");
     if let Some(map) = map {
         out.push_str(
             "<p class=legend><span class=h0>up to half the threshold</span>\

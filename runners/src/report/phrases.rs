@@ -3,21 +3,12 @@
 //! The characters are controls, which no text from the data holds once it is escaped. The page has
 //! the table as JSON, and its script puts the pieces back when a row is needed.
 
+use super::{detail, drift};
+
 /// The pieces, longer ones before those that are parts of them.
 pub(super) const PHRASES: &[(char, &str)] = &[
-    (
-        '\u{1}',
-        "<table><caption>Quantiles<thead><tr><td><th scope=col>Min<th scope=col>10%\
-         <th scope=col>20%<th scope=col>30%<th scope=col>40%<th scope=col>50%<th scope=col>60%\
-         <th scope=col>70%<th scope=col>80%<th scope=col>90%<th scope=col>Max<th scope=col>NaN\
-         <th scope=col>−∞<th scope=col>+∞<tbody>",
-    ),
-    (
-        '\u{2}',
-        "<table><caption>Distance<thead><tr><th scope=col>Against<th scope=col>Metric\
-         <th scope=col>Value<th scope=col>Threshold<th scope=col>Noise floor<th scope=col>p\
-         <th scope=col>q<th scope=col class=t>Verdict<th scope=col class=t>What moved most<tbody>",
-    ),
+    ('\u{1}', detail::QUANTILES),
+    ('\u{2}', drift::DISTANCES),
     ('\u{3}', "<table><caption>Values<thead><tr><th scope=col>Value<th scope=col>"),
     ('\u{4}', "<svg class=h viewBox=\"0 0 "),
     ('\u{5}', "\" preserveAspectRatio=none role=img><title>"),

@@ -116,9 +116,10 @@ pub(super) fn draw(name: &str, series: &[Option<Ranks<'_>>]) -> Option<String> {
             }
             let (x, y) = (5 * slot, height(share));
             let path = if *is_new { &mut new } else { &mut known };
-            let _ = match is_baseline {
-                true => write!(path, "M{x} 100V{y}h4V100"),
-                false => write!(path, "M{x} {y}h4"),
+            let _ = if is_baseline {
+                write!(path, "M{x} 100V{y}h4V100")
+            } else {
+                write!(path, "M{x} {y}h4")
             };
         }
         let class = ["b", "l", "m"][i.min(2)];
