@@ -10,7 +10,7 @@ use super::features::{Kind, num_nan};
 use super::histograms::digits;
 use super::html::{clip, escape};
 use super::ranks::{self, Ranks};
-use super::{Context, drift};
+use super::{Context, drift, trends};
 use crate::table::format::{count, number};
 
 /// Characters of a custom statistic or of a schema.
@@ -23,6 +23,7 @@ pub(super) fn detail(
     kind: Kind,
     features: &[Option<FeatureView<'_, '_>>],
     distances: &[drift::Distance],
+    is_main: bool,
 ) -> String {
     let mut out = String::new();
     if kind == Kind::Categorical {
@@ -34,6 +35,9 @@ pub(super) fn detail(
         out.push_str(&quantiles(ctx, features));
     }
     out.push_str(&drift::table(distances).unwrap_or_default());
+    if is_main {
+        out.push_str(&trends::table(ctx, path, kind).unwrap_or_default());
+    }
     out.push_str(&numbers_of_values(ctx, features));
     out.push_str(&custom(ctx, features));
     if let Some(feature) = ctx.schema.and_then(|schema| schema.feature_at(path)) {

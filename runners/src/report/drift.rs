@@ -8,7 +8,7 @@ use ops::tfmd::drift_skew_info::measurement::Type;
 use ops::tfmd::{Anomalies, Path};
 use serde::Serialize;
 
-use super::html::{clip, value};
+use super::html::{clip, escape, value};
 use super::ranks::points;
 use crate::table::format::number;
 
@@ -191,6 +191,11 @@ impl Distance {
         clip(&self.metric.replace('_', " "), 60)
     }
 
+    /// The verdict in a sentence, without the marks of code.
+    fn sentence(&self) -> String {
+        clip(&self.why.replace('`', ""), 300)
+    }
+
     /// The verdict in a word or two, and how loud it is.
     fn words(&self) -> (&'static str, &'static str) {
         match (self.verdict, self.is_above(), self.threshold.is_some()) {
@@ -233,7 +238,9 @@ pub(super) fn worst(distances: &[Distance]) -> Option<&Distance> {
 /// The contents of a cell for a feature's distances.
 pub(super) fn cell(distances: &[Distance]) -> String {
     let mut out = String::new();
-    for distance in distances {
+    let mut ordered: Vec<&Distance> = distances.iter().collect();
+    ordered.sort_by_key(|distance| !distance.is_alarm());
+    for distance in ordered {
         let (tag, mark) = match (distance.is_alarm(), distance.is_above()) {
             (true, _) => ("b class=bad", "▲ "),
             (false, true) => ("b class=warn", ""),
@@ -312,7 +319,7 @@ pub(super) const DISTANCES: &str = "<table><caption>Distance<thead><tr><th scope
 fn cells(distance: &Distance) -> String {
     let maybe = |x: Option<f64>| x.map_or_else(|| "–".to_owned(), number);
     let (verdict, class) = distance.words();
-    let why = if distance.why.is_empty() { String::new() } else { clip(&distance.why, 300) };
+    let why = distance.sentence();
     format!(
         "<td>{}<td class={}>{}<td>{}<td>{}<td>{}<td>{}<td class=t><span class={}>{verdict}</span> \
          {why}<td class=t>{}",
@@ -395,19 +402,25 @@ pub(super) fn heat_map(
         let (a, b) = (key(a), key(b));
         b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1)).then(b.2.total_cmp(&a.2))
     });
-    let mut out = String::from(
+    let labels: Vec<&str> = columns.iter().map(|column| column.label).collect();
+    let shared = shared_start(&labels);
+    let mut out = format!(
         "<div class=scroll tabindex=0 role=region aria-label=\"Drift by feature and span\">\
          <table class=heat><caption class=sr>Distance of each feature in each span, the last \
-         span's worst first<thead><tr><td>",
+         span's worst first<thead><tr><td class=from>{}",
+        if shared > 0 { escape(&labels[0][..shared]) + "…" } else { String::new() }
     );
     // So many columns share a label that labels do not meet; the last span always has one.
     let step = columns.len().div_ceil(16);
     for (i, column) in columns.iter().enumerate() {
         let hidden = if (columns.len() - 1 - i).is_multiple_of(step) { "" } else { " class=sr" };
-        let label = clip(column.label, 24);
-        let examples = &column.examples;
-        let _ = write!(out, "<th scope=col title=\"{label}: {examples}\"><span{hidden}>{label}");
-        out.push_str("</span>");
+        let _ = write!(
+            out,
+            "<th scope=col title=\"{}: {}\"><span{hidden}>{}</span>",
+            clip(column.label, 60),
+            column.examples,
+            value(&column.label[shared..], 12)
+        );
     }
     out.push_str("<tbody>");
     for (path, row) in rows.iter().take(ROWS) {
@@ -453,6 +466,23 @@ pub(super) fn heat_map(
         );
     }
     Some(out)
+}
+
+/// How many bytes all labels begin with, up to the end of a word: they are said once.
+fn shared_start(labels: &[&str]) -> usize {
+    let Some((first, others)) = labels.split_first() else { return 0 };
+    let same = |label: &&str| {
+        let pairs = first.char_indices().zip(label.chars());
+        pairs
+            .take_while(|((_, a), b)| a == b)
+            .map(|((i, a), _)| i + a.len_utf8())
+            .last()
+            .unwrap_or(0)
+    };
+    let same = others.iter().map(same).min().unwrap_or(0);
+    let word = first[..same].rfind(|c: char| !c.is_alphanumeric());
+    let end = word.map_or(0, |at| at + first[at..].chars().next().map_or(0, char::len_utf8));
+    if labels.iter().all(|label| label.len() > end) { end } else { 0 }
 }
 
 /// One comparison's distances as a table, the worst first; none without distances.
@@ -560,10 +590,88 @@ fn rank_cells(
     if has_p {
         let _ = write!(out, "<td>{}<td>{}", chance(distance.p), chance(distance.q));
     }
-    let why = clip(&distance.why, 300);
+    let why = distance.sentence();
     let _ = write!(out, "<td class=t><span class={class} title=\"{why}\">{verdict}</span>");
     if has_moved {
         let _ = write!(out, "<td class=t>{}", moved(distance, 3));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_share_whole_words() {
+        let check = |labels: &[&str], expected: usize| {
+            assert_eq!(shared_start(labels), expected, "{labels:?}");
+        };
+        check(&["2024-03-01", "2024-03-12"], 8);
+        check(&["span-10", "span-11"], 5);
+        check(&["span10", "span11"], 0);
+        check(&["día·1", "día·2"], 6);
+        check(&["a-", "a-"], 0);
+        check(&["a-b"], 0);
+        check(&[], 0);
+    }
+
+    fn distance(value: f64, threshold: Option<f64>, verdict: Option<Verdict>) -> Distance {
+        Distance {
+            against: Against::Previous,
+            metric: "total_variation".to_owned(),
+            value,
+            threshold,
+            noise_floor: Some(0.04),
+            p: None,
+            q: None,
+            verdict,
+            why: String::new(),
+            contributors: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn thresholds() {
+        let ratio = |value: f64, threshold: f64| distance(value, Some(threshold), None).ratio();
+        assert_eq!(ratio(0.1, 0.05), Some(2.0));
+        assert_eq!(ratio(0.0, 0.0), Some(0.0));
+        assert_eq!(ratio(0.1, 0.0), Some(f64::MAX));
+        assert_eq!(ratio(0.1, f64::NAN), None);
+        assert_eq!(distance(0.1, None, None).ratio(), None);
+        assert!(distance(0.1, Some(0.05), None).is_alarm());
+        assert!(!distance(0.1, Some(0.05), Some(Verdict::Noise)).is_alarm());
+    }
+
+    #[test]
+    fn heat() {
+        let of = |rows: &[(&str, f64)]| -> Distances {
+            let drifted = |x: f64| if x > 0.05 { Verdict::Drifted } else { Verdict::Stable };
+            rows.iter()
+                .map(|(name, x)| {
+                    (Path::new([*name]), vec![distance(*x, Some(0.05), Some(drifted(*x)))])
+                })
+                .collect()
+        };
+        let spans = [of(&[("a", 0.01), ("b", 0.3)]), of(&[("a", 0.07), ("b", 0.045)])];
+        let columns: Vec<Column<'_>> = spans
+            .iter()
+            .map(|distances| Column {
+                label: "x<",
+                examples: "3 examples".to_owned(),
+                distances: Some(distances),
+            })
+            .collect();
+        let map = heat_map(&columns, &|_| None).unwrap();
+        // The last span's worst is first, though the other was worse before.
+        let (a, b) = (map.find("<tr><th scope=row>a").unwrap(), map.find("row>b").unwrap());
+        assert!(a < b);
+        for part in
+            ["class=\"hn\"", "class=\"h2\"", "class=\"h3\"", "class=\"h1\"", ">0.070", "x&lt;"]
+        {
+            assert!(map.contains(part), "{part}: {map}");
+        }
+        // One comparison is no map.
+        assert!(heat_map(&columns[..1], &|_| None).is_none());
+    }
 }

@@ -217,7 +217,7 @@ fn row(
         distances: distances.to_vec(),
         values,
     };
-    let detail = detail::detail(ctx, path, kind, &features, distances);
+    let detail = detail::detail(ctx, path, kind, &features, distances, is_main);
     (record, Row { path: path.clone(), severity, html, detail })
 }
 
@@ -267,7 +267,7 @@ pub(super) fn chart(
 }
 
 /// The numbers of one dataset, in the order of the kind's columns; none where it makes no sense.
-fn values(kind: Kind, feature: &FeatureView<'_, '_>) -> Vec<Option<f64>> {
+pub(super) fn values(kind: Kind, feature: &FeatureView<'_, '_>) -> Vec<Option<f64>> {
     let missing = feature.fraction_present().map(|present| (1.0 - present).clamp(0.0, 1.0));
     let mut values = vec![Some(feature.num_present()), missing];
     let total = feature.num_values();

@@ -18,6 +18,7 @@ mod page;
 mod phrases;
 mod ranks;
 mod sha256;
+mod trends;
 
 use std::collections::BTreeMap;
 
@@ -109,6 +110,8 @@ struct Context<'a> {
     labels: Vec<String>,
     /// Which of them is judged.
     current: usize,
+    /// The spans, and their statistics of all examples.
+    spans: Vec<(&'a Span<'a>, Option<DatasetView<'a>>)>,
     schema: Option<&'a Schema>,
     anomalies: Vec<Anomaly<'a>>,
     validation: Option<&'a Validation>,
@@ -146,6 +149,11 @@ impl<'a> Context<'a> {
         Some(Context {
             labels: data.iter().map(|data| data.label.clone()).collect(),
             current: usize::from(baseline.is_some()),
+            spans: report
+                .spans
+                .iter()
+                .map(|span| (span, main_slice(span.data.statistics).map(DatasetView::new)))
+                .collect(),
             data,
             schema: report.schema.as_ref().map(|(schema, _)| *schema).or(judged_by),
             anomalies,
