@@ -12,6 +12,7 @@ mod anomalies;
 mod detail;
 mod drift;
 mod features;
+mod heat;
 mod histograms;
 mod html;
 mod page;

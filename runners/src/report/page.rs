@@ -7,8 +7,9 @@ use ops::tfmd::anomaly_info::Severity;
 use ops::tfmd::{Anomalies, DatasetView, Path};
 use serde::Serialize;
 
-use super::drift::{self, Against, Column, Distances};
+use super::drift::{self, Against, Distances};
 use super::features::{self, Kind, Record, Row, severity_name};
+use super::heat::{self, Column};
 use super::html::{clip, json};
 use super::phrases::{PHRASES, shorten};
 use super::{Context, Data, Report, anomalies, main_slice, sha256};
@@ -301,7 +302,7 @@ fn drift_section(report: &Report<'_>, ctx: &Context<'_>, link: &Link<'_>) -> Str
             distances: Some(if i == last { &ctx.distances } else { &span.distances }),
         })
         .collect();
-    let map = drift::heat_map(&columns, link);
+    let map = heat::heat_map(&columns, link);
     let ranking = drift::ranking(&ctx.distances, link);
     if map.is_none() && ranking.is_none() {
         return String::new();
