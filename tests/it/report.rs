@@ -50,6 +50,23 @@ const SMALL: &str = "
 
 /// As many features of two kinds as wanted, with histograms.
 fn wide(n: usize, shift: f64) -> DatasetFeatureStatisticsList {
+    use ops::tfmd::feature_name_statistics::{FieldId, Stats};
+    // Parsing text takes its time, so a few features stand for all.
+    let mut statistics = some(60, shift);
+    let few = std::mem::take(&mut statistics.datasets[0].features);
+    let all = few.iter().cycle().take(n).enumerate().map(|(i, feature)| {
+        let mut feature = feature.clone();
+        feature.field_id = Some(FieldId::Path(ops::tfmd::Path::new([format!("column_{i:05}")])));
+        if let Some(Stats::NumStats(numbers)) = &mut feature.stats {
+            numbers.mean = (i as f64).sqrt();
+        }
+        feature
+    });
+    statistics.datasets[0].features = all.collect();
+    statistics
+}
+
+fn some(n: usize, shift: f64) -> DatasetFeatureStatisticsList {
     let mut text = String::from("datasets { num_examples: 20000 ");
     for i in 0..n {
         let common = "common_stats { num_non_missing: 15000 num_missing: 5000 \
