@@ -16,7 +16,8 @@ use ::parquet::arrow::arrow_reader::{
 use ::parquet::basic::Compression;
 use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::{
-    ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
+    ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader,
+    ParquetStatisticsPolicy,
 };
 use arrow_schema::Schema;
 use engine::{Batch, Error, ErrorKind, Rejected, Result, Shard, Source};
@@ -172,8 +173,8 @@ pub(crate) fn template(path: &str) -> Result<Template> {
         Error::input(format!("`{path}` is not a sound Parquet file"))
             .with_detail(format!("Its footer cannot be read: {reason}."))
     })?;
-    let groups = metadata.row_groups().iter();
-    let compression = groups.flat_map(|group| group.columns()).next().map(|c| c.compression());
+    let first = metadata.row_groups().iter().find_map(|group| group.columns().first());
+    let compression = first.map(ColumnChunkMetaData::compression);
     let file = metadata.file_metadata();
     Ok(Template {
         arrow,

@@ -258,11 +258,14 @@ fn receipt(shards: &[SavedShard]) -> String {
 }
 
 fn json_string(text: &str) -> String {
+    use std::fmt::Write;
     let mut out = String::from('"');
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            '\0'..' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            '\0'..' ' => {
+                write!(out, "\\u{:04x}", u32::from(c)).expect("a String takes every write");
+            }
             _ => out.push(c),
         }
     }

@@ -55,7 +55,7 @@ fn shared_directory<'a>(mut paths: impl Iterator<Item = &'a str>) -> &'a str {
 
 /// A file's name without its ending, and the ending for the format.
 fn split<'a>(name: &'a str, format: &RowFormat) -> (&'a str, String) {
-    let file = Path::new(name).file_name().map_or(name.len(), |file| file.len());
+    let file = Path::new(name).file_name().map_or(name.len(), std::ffi::OsStr::len);
     let lower = name[name.len() - file..].to_ascii_lowercase();
     let endings = FORMATS.iter().flat_map(|known| {
         let of_format = known.name == format.name();

@@ -189,7 +189,7 @@ fn chosen<'a>(
 /// Bytes into a file, compressed or not.
 pub(super) enum Output {
     Plain(BufWriter<File>),
-    Gzip(BufWriter<GzEncoder<File>>),
+    Gzip(BufWriter<Box<GzEncoder<File>>>),
 }
 
 impl Output {
@@ -197,7 +197,7 @@ impl Output {
         const BUFFER: usize = 256 << 10;
         if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz")) {
             let encoder = GzEncoder::new(file, Compression::default());
-            Output::Gzip(BufWriter::with_capacity(BUFFER, encoder))
+            Output::Gzip(BufWriter::with_capacity(BUFFER, Box::new(encoder)))
         } else {
             Output::Plain(BufWriter::with_capacity(BUFFER, file))
         }

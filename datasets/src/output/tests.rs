@@ -109,7 +109,7 @@ fn tables_keep_their_schema_and_have_the_same_bytes() {
     let place = tempfile::tempdir().unwrap();
     let (from, out) = (place.path().join("a.parquet"), place.path().join("b.parquet"));
     let numbers: ArrayRef =
-        Arc::new(Int64Array::from_iter((0..20_000).map(|i| (i % 10 != 3).then_some(i))));
+        Arc::new((0..20_000).map(|i| (i % 10 != 3).then_some(i)).collect::<Int64Array>());
     let words: ArrayRef =
         Arc::new(StringArray::from_iter_values((0..20_000).map(|i| format!("w{}", i % 7))));
     let records = RecordBatch::try_from_iter([("i", numbers), ("s", words)]).unwrap();

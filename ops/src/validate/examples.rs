@@ -41,7 +41,9 @@ use crate::stats::column::{Column, columns};
 use crate::stats::{FeaturePath, Kind};
 use crate::tfmd::anomaly_info::Type;
 use crate::tfmd::feature::DomainInfo;
-use crate::tfmd::{DatasetFeatureStatistics, DatasetView, Feature, FeatureNameStatistics, Schema};
+use crate::tfmd::{
+    DatasetFeatureStatistics, DatasetView, Feature, FeatureNameStatistics, FeaturePresence, Schema,
+};
 
 /// How to validate examples.
 #[derive(Clone, Debug, Default)]
@@ -126,7 +128,7 @@ impl CheckedExamples {
     /// How many rows are rejected.
     pub fn num_rejected(&self) -> u64 {
         let mut last = None;
-        let mut is_new = |row| std::mem::replace(&mut last, Some(row)) != Some(row);
+        let mut is_new = |row| last.replace(row) != Some(row);
         self.reasons.iter().filter(|reason| is_new(reason.row)).count() as u64
     }
 }
@@ -167,7 +169,7 @@ impl ExampleValidator {
     pub fn new(schema: Arc<Schema>, options: ExampleOptions) -> Result<Self> {
         let environment = options.environment.clone();
         Validator::new(&schema, &ValidateOptions { environment, ..ValidateOptions::default() })?;
-        let composites = Composites::new(&schema)?;
+        let composites = Composites::new(&schema);
         let (features, by_path) = (Vec::new(), BTreeMap::new());
         let mut validator = ExampleValidator { schema, options, features, by_path, composites };
         let schema = validator.schema.clone();
@@ -195,10 +197,8 @@ impl ExampleValidator {
                 options: &self.options,
             };
             let is_retired = feature.is_retired();
-            let kernels = match is_retired {
-                true => Vec::new(),
-                false => EXAMPLE_RULES.iter().filter_map(|rule| (rule.compile)(&context)).collect(),
-            };
+            let rules = EXAMPLE_RULES.iter().filter(|_| !is_retired);
+            let kernels = rules.filter_map(|rule| (rule.compile)(&context)).collect();
             let number = self.features.len();
             self.by_path.insert(path.clone(), number);
             self.features.push(Compiled {
@@ -220,7 +220,7 @@ impl ExampleValidator {
 
     fn is_required(&self, feature: &Feature) -> bool {
         let environment = self.options.environment.as_deref();
-        let min_fraction = feature.presence().map_or(0.0, |presence| presence.min_fraction());
+        let min_fraction = feature.presence().map_or(0.0, FeaturePresence::min_fraction);
         is_required(&self.schema, feature, environment)
             && (self.options.dataset_rules || min_fraction >= 1.0)
     }
@@ -247,9 +247,8 @@ impl ExampleValidator {
         let mut passed: Vec<&FeaturePath> = Vec::new();
         for column in &columns {
             let parent = column.path.parent();
-            if parent.is_some_and(|parent| passed.contains(&&parent)) {
-                passed.push(&column.path);
-            } else if !run.column(column) {
+            let is_passed = parent.is_some_and(|parent| passed.contains(&&parent));
+            if is_passed || !run.column(column) {
                 passed.push(&column.path);
             }
         }

@@ -23,7 +23,7 @@ pub(super) struct Composites {
 }
 
 impl Composites {
-    pub(super) fn new(schema: &Arc<Schema>) -> Result<Self> {
+    pub(super) fn new(schema: &Arc<Schema>) -> Self {
         let column = |name: &str| FeaturePath::column(name);
         let of_path = |path: &Option<Path>| {
             FeaturePath::new(path.as_ref().map(|path| path.step.clone()).unwrap_or_default())
@@ -43,7 +43,7 @@ impl Composites {
         let options = Arc::new(StatsOptions { schema: Some(schema.clone()), ..Default::default() });
         let generators = DATASET_GENERATORS.iter().filter(|g| GENERATORS.contains(&g.name));
         let combiners = generators.filter_map(|generator| (generator.new)(&options)).collect();
-        Ok(Composites { features, combiners, prepare: Prepare::new(options) })
+        Composites { features, combiners, prepare: Prepare::new(options) }
     }
 
     /// Whether this is a composite feature's name.
@@ -66,12 +66,12 @@ impl Composites {
                 continue;
             }
             // All parts are as long as each other, or all are missing.
-            let length = |part: &Option<&Column>, row| {
-                let level = &part.as_ref()?.levels[0];
+            let length = |part: Option<&Column>, row| {
+                let level = &part?.levels[0];
                 level.is_present(row).then(|| level.length(row))
             };
             let differ = |row: usize| {
-                let mut lengths = parts.iter().map(|part| length(part, row));
+                let mut lengths = parts.iter().map(|&part| length(part, row));
                 let first = lengths.next().flatten();
                 lengths.any(|other| other != first)
             };

@@ -175,12 +175,7 @@ fn numbers(column: &Column, values: Range<usize>, of_none: f64) -> NumericStatis
     let n_nan = n_nan - numbers.len();
     numbers.sort_by(f64::total_cmp);
     // Finer than any histogram of many examples: a bucket for each value.
-    let bucket = |&value: &f64| Bucket {
-        low_value: value,
-        high_value: value,
-        sample_count: 1.0,
-        ..Default::default()
-    };
+    let bucket = |&value: &f64| Bucket { low_value: value, high_value: value, sample_count: 1.0 };
     let mut histogram = Histogram {
         num_nan: n_nan as u64,
         buckets: numbers.iter().map(bucket).collect(),

@@ -17,7 +17,7 @@ impl Rows {
     pub(super) fn all(n: usize) -> Self {
         let mut rows = Rows { bits: vec![u64::MAX; n.div_ceil(64)], n };
         if let Some(last) = rows.bits.last_mut()
-            && n % 64 != 0
+            && !n.is_multiple_of(64)
         {
             *last = (1 << (n % 64)) - 1;
         }

@@ -66,7 +66,7 @@ pub static EXAMPLE_RULES: &[ExampleRule] = &[
         name: "type",
         doc: "values of the schema's type",
         kinds: &[Type::UnexpectedDataType, Type::DomainInvalidForType],
-        compile: data_type,
+        compile: |context| Some(data_type(context)),
     },
     ExampleRule {
         name: "domain",
@@ -235,7 +235,10 @@ impl<'a> Marks<'a> {
 }
 
 fn everywhere() -> Kernel {
-    Box::new(|marks| marks.everywhere())
+    fn all(marks: &mut Marks<'_>) {
+        marks.everywhere();
+    }
+    Box::new(all)
 }
 
 fn value_count(context: &Context<'_>) -> Option<Kernel> {
@@ -298,7 +301,7 @@ fn shape(context: &Context<'_>) -> Option<Kernel> {
     }))
 }
 
-fn data_type(context: &Context<'_>) -> Option<Kernel> {
+fn data_type(context: &Context<'_>) -> Kernel {
     let feature = context.feature.clone();
     let expected = match feature.r#type() {
         FeatureType::Int => Some(Kind::Int),
@@ -307,14 +310,14 @@ fn data_type(context: &Context<'_>) -> Option<Kernel> {
         FeatureType::Struct => Some(Kind::Struct),
         FeatureType::TypeUnknown => None,
     };
-    Some(Box::new(move |marks| {
+    Box::new(move |marks| {
         // A feature without any value is text to TFDV.
         let kind = marks.column.kind().unwrap_or(Kind::String);
         let is_opaque = Variant::of(kind, Some(&feature)) == Variant::Bytes;
         if Some(kind) != expected || is_opaque && domain_is_for_text(&feature) {
             marks.everywhere();
         }
-    }))
+    })
 }
 
 /// Whether a domain says more of bytes than that they are an image, a URL or language.
@@ -356,7 +359,7 @@ fn integers(context: &Context<'_>) -> Option<Kernel> {
     let Some(DomainInfo::IntDomain(domain)) = &context.feature.domain_info else { return None };
     let (min, max) = (domain.min.unwrap_or(i64::MIN), domain.max.unwrap_or(i64::MAX));
     Some(Box::new(move |marks| {
-        let is_outside = |value: i64| (value < min) | (value > max);
+        let is_outside = |value: i64| value < min || value > max;
         marks.ints(is_outside);
         marks.bytes(|value| {
             let value = std::str::from_utf8(value).ok().and_then(parse_int);
@@ -371,10 +374,8 @@ fn floats(context: &Context<'_>) -> Option<Kernel> {
     let (no_nan, no_inf) = (domain.disallow_nan(), domain.disallow_inf());
     Some(Box::new(move |marks| {
         let is_bad = |value: f32| {
-            (value < min)
-                | (value > max)
-                | (no_nan & value.is_nan())
-                | (no_inf & value.is_infinite())
+            let is_outside = value < min || value > max;
+            is_outside || no_nan && value.is_nan() || no_inf && value.is_infinite()
         };
         marks.floats(is_bad);
         marks.bytes(|value| {

@@ -154,7 +154,7 @@ fn fields_of_structs() {
         let item = Arc::new(Field::new("item", values.data_type().clone(), true));
         let offsets = arrow_buffer::OffsetBuffer::from_lengths(lengths.iter().copied());
         let valid = (0..lengths.len()).map(|row| !missing.contains(&row));
-        let nulls = arrow_buffer::NullBuffer::from_iter(valid);
+        let nulls = valid.collect::<arrow_buffer::NullBuffer>();
         Arc::new(ListArray::new(item, offsets, values, Some(nulls)))
     };
     // Rows: [{1}, {9}], null, [{missing}], [{2}, {missing}]
