@@ -323,6 +323,47 @@ fn thousands_of_features_stay_small() {
     assert!((60..=180).contains(&rows), "{rows} rows are in the document from the start");
 }
 
+#[test]
+fn the_command_validates_and_compares() {
+    let place = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_frazil"));
+        command.arg("report").args(args).current_dir(place.path()).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let write = |name: &str, text: &str| std::fs::write(place.path().join(name), text).unwrap();
+    write("monday.pbtxt", SMALL);
+    write("tuesday.pbtxt", &SMALL.replace("'Card'", "'Coin'"));
+    write(
+        "schema.pbtxt",
+        "feature { name: 'payment' type: BYTES string_domain { value: ['Cash', 'Card'] }
+           drift_comparator { infinity_norm { threshold: 0.1 } } }
+         feature { name: 'fare' type: FLOAT } feature { name: 'miles' type: INT }",
+    );
+    let all = ["monday.pbtxt", "tuesday.pbtxt", "--schema", "schema.pbtxt"];
+    let (code, said) = run(&all);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.starts_with("wrote report.html ("), "{said}");
+    let page = std::fs::read_to_string(place.path().join("report.html")).unwrap();
+    check_page(&page);
+    // The schema's words, the evidence, the distance, and the names of files as labels.
+    for part in ["<h1>tuesday</h1>", "monday</span>", "<q>Coin</q> 3 (30.0%)", "<code>", "L∞"] {
+        assert!(page.contains(part), "{part}");
+    }
+    let summary = summary(&page);
+    assert_eq!(summary["verdict"], "failed");
+    assert_eq!(summary["slices"][0]["features"][0]["distances"][0]["metric"], "infinity_norm");
+    assert_eq!(summary["slices"][0]["features"][0]["distances"][0]["value"], 0.3);
+
+    let (code, said) = run(&["monday.pbtxt", "--label", "a", "--label", "b"]);
+    assert!(code == Some(2) && said.contains("more labels than files"), "{said}");
+    let (code, said) = run(&["monday.pbtxt", "-o", "monday.pbtxt"]);
+    assert!(code == Some(2) && said.contains("`monday.pbtxt` is an input"), "{said}");
+    let (code, said) = run(&["schema.pbtxt"]);
+    assert!(code == Some(2) && said.contains("Expected statistics, found a schema"), "{said}");
+}
+
 /// Where Debian and others put the browser.
 fn chromium() -> Option<PathBuf> {
     let names = ["chromium", "chromium-browser", "google-chrome"];

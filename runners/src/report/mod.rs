@@ -6,7 +6,7 @@
 //! others as they are scrolled to, searched or sorted for. A summary is in the page as JSON.
 //!
 //! **Invariant:** the same statistics give the same bytes. **Invariant:** text from the data goes
-//! through [`html`].
+//! through `html.rs`.
 
 mod anomalies;
 mod detail;
