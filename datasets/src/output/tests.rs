@@ -1,3 +1,5 @@
+//! Rows that are read and written again: the same records, the same bytes, whole or not at all.
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;

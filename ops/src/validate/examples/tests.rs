@@ -1,3 +1,5 @@
+//! Small batches against small schemas: the rows that are told, and what.
+
 use arrow_array::builder::{BinaryBuilder, ListBuilder};
 use arrow_array::types::{Float32Type, Int64Type};
 use arrow_array::{ArrayRef, BinaryArray, Int64Array, ListArray, RecordBatch, StructArray};
