@@ -1,8 +1,12 @@
 //! Distances of whole statistics, against those that TFDV wrote down for the same files.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use ops::drift::{Values, infinity_norm, jensen_shannon, normalized_abs_difference};
+use ops::drift::{
+    DriftOptions, DriftReport, Kind, METRICS, Values, Verdict, compare, infinity_norm,
+    jensen_shannon, normalized_abs_difference,
+};
 use ops::tfmd::drift_skew_info::Measurement;
 use ops::tfmd::drift_skew_info::measurement::Type;
 use ops::tfmd::histogram::HistogramType;
@@ -10,6 +14,7 @@ use ops::tfmd::{
     self, DatasetFeatureStatistics, FeatureComparator, FeatureNameStatistics, histogram_selection,
 };
 
+use crate::calibration::everything;
 use crate::support::shared;
 
 /// Every measurement of TFDV's drift and skew cases, to the last few digits.
@@ -82,4 +87,93 @@ fn feature_at<'a>(
     path: &tfmd::Path,
 ) -> &'a FeatureNameStatistics {
     statistics.features.iter().find(|feature| feature.path_or_name() == *path).unwrap()
+}
+
+/// Distances of drawn statistics: 0 for the same, the same both ways round, and within their bounds.
+#[test]
+fn laws_of_distances() {
+    let one_sided = ["population_stability_index", "chi_square", "g_test"];
+    let bounded = [
+        "infinity_norm",
+        "jensen_shannon_divergence",
+        "normalized_abs_difference",
+        "total_variation",
+        "kolmogorov_smirnov",
+        "missing_change",
+        "volume_change",
+    ];
+    let options = DriftOptions { thorough: true, simulations: 2, ..Default::default() };
+    let statistics: Vec<_> =
+        [(1, 90), (2, 80), (3, 1)].map(|(seed, n)| everything(seed, n)).into();
+    for (i, a) in statistics.iter().enumerate() {
+        for measurement in measurements(&compare(a, a, &options)) {
+            assert!(measurement.value.abs() < 1e-9, "{measurement:?}");
+            assert_eq!(measurement.verdict, Verdict::Stable, "{measurement:?}");
+        }
+        for b in &statistics[i + 1..] {
+            let there = compare(a, b, &options);
+            assert_eq!(there, compare(a, b, &options), "the same again");
+            let back = compare(b, a, &options);
+            for (x, y) in there.features.iter().zip(&back.features) {
+                for (m, w) in x.measurements.iter().zip(&y.measurements) {
+                    let (value, other) = (m.value, w.value);
+                    assert_eq!(m.metric, w.metric);
+                    assert!(value >= 0.0, "{} {value}", m.metric);
+                    let is_one_sided = x.kind == Kind::Numbers && one_sided.contains(&m.metric);
+                    let close = (value - other).abs() <= 1e-9 * value.abs().max(1.0);
+                    assert!(close || is_one_sided, "{}: {} {value} {other}", x.path, m.metric);
+                    assert!(value <= 1.0 + 1e-9 || !bounded.contains(&m.metric), "{m:?}");
+                    let sum: f64 = m.contributors.iter().map(|c| c.share).sum();
+                    assert!(sum <= 1.0 + 1e-9, "{m:?}");
+                    assert!(m.p.is_none_or(|p| (0.0..=1.0).contains(&p)), "{m:?}");
+                    assert!(m.noise_floor.is_none_or(|floor| floor >= 0.0), "{m:?}");
+                }
+            }
+            serde_json::to_string(&there).unwrap();
+        }
+    }
+    let seen: BTreeSet<&str> = measurements(&compare(&statistics[0], &statistics[1], &options))
+        .map(|m| m.metric)
+        .collect();
+    assert_eq!(
+        seen,
+        METRICS.iter().map(|metric| metric.name).collect(),
+        "every metric is measured"
+    );
+}
+
+fn measurements(report: &DriftReport) -> impl Iterator<Item = &ops::drift::Measurement> {
+    report.features.iter().flat_map(|feature| &feature.measurements)
+}
+
+/// What TFDV says of statistics with everything that can be odd about histograms: gaps, points,
+/// infinities, NaN, empty buckets, bounds of both sides in common.
+#[test]
+fn odd_histograms_are_as_far_apart_as_in_tfdv() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/distances");
+    let current = statistics(&folder.join("current.pb")).unwrap();
+    let control = statistics(&folder.join("previous.pb")).unwrap();
+    let schema = tfmd::load_schema(&std::fs::read(folder.join("schema.pb")).unwrap()).unwrap();
+    let expected: BTreeMap<String, BTreeMap<String, f64>> =
+        serde_json::from_slice(&std::fs::read(folder.join("tfdv.json")).unwrap()).unwrap();
+    let options = DriftOptions { schema: Some(&schema), ..Default::default() };
+    let report = compare(&current, &control, &options);
+    assert_eq!(report.features.len(), expected.len());
+    for feature in &report.features {
+        let found: BTreeMap<&str, f64> = feature
+            .measurements
+            .iter()
+            .filter(|m| m.in_schema)
+            .map(|m| {
+                assert_eq!(m.verdict == Verdict::Drifted, m.value > 0.0, "{feature:?}");
+                (m.metric, m.value)
+            })
+            .collect();
+        let expected = &expected[&feature.path];
+        assert_eq!(found.len(), expected.len(), "{}: {found:?} {expected:?}", feature.path);
+        for (metric, value) in expected {
+            let found = found[metric.as_str()];
+            assert!((found - value).abs() < 1e-12, "{} {metric}: {found} {value}", feature.path);
+        }
+    }
 }

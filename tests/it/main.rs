@@ -7,6 +7,7 @@ mod cli;
 mod cluster;
 mod compare;
 mod drift;
+mod explain;
 mod golden;
 mod laws;
 mod oracle;
