@@ -11,7 +11,8 @@ use ops::tfmd::drift_skew_info::Measurement;
 use ops::tfmd::drift_skew_info::measurement::Type;
 use ops::tfmd::histogram::HistogramType;
 use ops::tfmd::{
-    self, DatasetFeatureStatistics, FeatureComparator, FeatureNameStatistics, histogram_selection,
+    self, DatasetFeatureStatistics, FeatureComparator, FeatureNameStatistics, HistogramSelection,
+    histogram_selection,
 };
 
 use crate::calibration::everything;
@@ -64,7 +65,7 @@ fn measure(
     (current, control): (&FeatureNameStatistics, &FeatureNameStatistics),
 ) -> f64 {
     let source = comparator.jensen_shannon_divergence.as_ref().and_then(|js| js.source.as_ref());
-    let kind = match source.map(|source| source.r#type()) {
+    let kind = match source.map(HistogramSelection::r#type) {
         Some(histogram_selection::Type::Quantiles) => HistogramType::Quantiles,
         _ => HistogramType::Standard,
     };
@@ -103,8 +104,7 @@ fn laws_of_distances() {
         "volume_change",
     ];
     let options = DriftOptions { thorough: true, simulations: 2, ..Default::default() };
-    let statistics: Vec<_> =
-        [(1, 90), (2, 80), (3, 1)].map(|(seed, n)| everything(seed, n)).into();
+    let statistics: Vec<_> = [(1, 90), (2, 80), (3, 1)].map(|(seed, n)| everything(seed, n)).into();
     for (i, a) in statistics.iter().enumerate() {
         for measurement in measurements(&compare(a, a, &options)) {
             assert!(measurement.value.abs() < 1e-9, "{measurement:?}");

@@ -81,7 +81,7 @@ fn of_labels(current: &Labels<'_>, control: &Labels<'_>) -> Option<f64> {
     for (_, x, y) in both(current, control) {
         let (p, q) = (x / of_current, y / of_control);
         // The mean is rounded as TFDV rounds it.
-        let m = (p + q) / 2.0;
+        let m = f64::midpoint(p, q);
         if x != 0.0 {
             kl += p * (p / m).log2();
         }
@@ -109,12 +109,12 @@ fn of_histograms(current: &Histogram, control: &Histogram) -> Option<f64> {
         of_p += term(p, q);
         of_q += term(q, p);
     }
-    Some(f64::min((of_p + of_q) / 2.0, 1.0))
+    Some(f64::midpoint(of_p, of_q).min(1.0))
 }
 
 /// p log₂(p / m), where m is the mean of p and q.
 pub(super) fn term(p: f64, q: f64) -> f64 {
-    let m = (p + q) / 2.0;
+    let m = f64::midpoint(p, q);
     if p > 0.0 && m > 0.0 { p * (p / m).log2() } else { 0.0 }
 }
 

@@ -1,5 +1,7 @@
 //! From measurements to verdicts.
 
+use std::fmt::Write;
+
 use super::align::rounded;
 use super::probability::FalseDiscovery;
 use super::{
@@ -96,7 +98,7 @@ impl Compared {
             .find(|m| m.in_schema && drift.kind == Kind::Numbers && of_numbers.contains(&m.metric));
         if let Some(m) = blind {
             let name = m.metric;
-            why += &format!(" `{name}` in the schema never sees numbers: it is 0 for them.");
+            let _ = write!(why, " `{name}` in the schema never sees numbers: it is 0 for them.");
         }
         why
     }

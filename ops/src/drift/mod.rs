@@ -1,7 +1,21 @@
 //! How far statistics have moved: drift from span to span, and skew between training and serving.
 //!
 //! [`infinity_norm`], [`jensen_shannon`] and [`normalized_abs_difference`] are TFDV's distances, to
-//! the last digit that its own order of additions gives.
+//! the last digit that its own order of additions gives. The rows of [`METRICS`] stand beside them.
+//!
+//! A distance alone says little: 10 rows are far from 1,000 of the same distribution, and a million
+//! rows differ significantly by nothing that matters. So every measurement has a noise floor, which
+//! samples of one distribution of these sizes pass in a share `alpha` of all cases, and
+//! [`DriftPolicy::Significant`] asks for both: enough to matter, and more than chance.
+//!
+//! - One test decides whether a distribution has changed at all: Kolmogorov–Smirnov for numbers, which
+//!   needs no buckets and is hardly touched by how histograms were cut; Pearson's χ² for labels, over
+//!   those with enough values. A second one asks whether as many examples lack the feature.
+//! - Their p-values are adjusted over all features (Benjamini–Hochberg), since one in a hundred is
+//!   below 0.01 by chance. More tests for each feature would say the same thing again and cost power.
+//! - Values of one example may depend on each other, so lists count for as many samples as there are
+//!   examples. Weights change distances, never the number of samples.
+//! - Identifiers, of which no value comes twice, have no distribution to compare, and are left alone.
 
 mod align;
 mod chi_square;

@@ -5,7 +5,9 @@ use super::table::{Counts, Side, Table, all, listed};
 use super::{CellValues, DriftOptions, DriftPolicy, Kind, Labels};
 use crate::tfmd::histogram::HistogramType;
 use crate::tfmd::histogram_selection::Type as Source;
-use crate::tfmd::{CommonStatistics, FeatureComparator, FeatureView, Histogram};
+use crate::tfmd::{
+    CommonStatistics, FeatureComparator, FeatureView, Histogram, HistogramSelection,
+};
 
 /// Both sides of one feature.
 pub(super) struct Pair<'a> {
@@ -105,7 +107,7 @@ impl<'a> Pair<'a> {
             (false, DriftPolicy::Tfdv) => threshold.map(|_| f64::INFINITY),
         };
         let source = divergence.and_then(|divergence| divergence.source.as_ref());
-        let source = match source.map(|source| source.r#type()) {
+        let source = match source.map(HistogramSelection::r#type) {
             Some(Source::Quantiles) => HistogramType::Quantiles,
             _ => HistogramType::Standard,
         };

@@ -105,7 +105,7 @@ impl Table {
                 let tail = if ways.is_empty() {
                     let (centre, width) = (difference(*mean), (a + b) * sd);
                     // A step of the difference is what one value more makes.
-                    let step = (a + b) / 2.0;
+                    let step = f64::midpoint(a, b);
                     normal_tail((value - step - centre) / width)
                         + normal_tail((value - step + centre) / width)
                 } else {

@@ -1,5 +1,7 @@
 //! Names that appear in results and errors: kinds of anomalies and errors, distances, numbers.
 
+use std::fmt::Write;
+
 use engine::{Error, ErrorKind, Result};
 
 use super::{NUMBERS, paragraph};
@@ -72,24 +74,24 @@ pub fn explain_code(name: &str) -> Result<String> {
     if let Some(kind) = KINDS.iter().find(|kind| is_it(kind.name())) {
         let raised =
             if kind.raised { "an anomaly" } else { "a kind of anomaly that is never raised" };
-        out += &format!("{}: {raised}\n", kind.name());
+        let _ = writeln!(out, "{}: {raised}", kind.name());
         out += &paragraph(2, &format!("when: {}", kind.trigger));
         out += &paragraph(2, &format!("remedy: {}", kind.remedy));
     }
     if let Some(failed) = FAILED.iter().find(|failed| is_it(&format!("{:?}", failed.kind))) {
-        out += &format!("{:?}: a kind of error\n", failed.kind);
+        let _ = writeln!(out, "{:?}: a kind of error", failed.kind);
         out += &paragraph(2, &format!("when: {}", failed.when));
         out += &paragraph(2, &format!("remedy: {}", failed.remedy));
     }
     if let Some(metric) = METRICS.iter().find(|metric| is_it(metric.name)) {
-        out += &format!("{}: a distance of two distributions\n", metric.name);
+        let _ = writeln!(out, "{}: a distance of two distributions", metric.name);
         out += &paragraph(2, metric.doc);
         out += &paragraph(2, &format!("value: {}", metric.formula));
         out += &paragraph(2, &format!("noise: {}", metric.noise));
         out += &paragraph(2, &format!("source: {}", metric.citation));
     }
     if let Some(number) = NUMBERS.iter().find(|number| is_it(number.name)) {
-        out += &format!("{}: a number in statistics\n", number.name);
+        let _ = writeln!(out, "{}: a number in statistics", number.name);
         out += &paragraph(2, number.how);
     }
     if !out.is_empty() {

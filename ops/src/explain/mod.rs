@@ -54,7 +54,9 @@ fn columns(indent: usize, rows: &[Vec<String>]) -> String {
             if i > 0 {
                 line.push_str("  ");
             }
-            line.push_str(&if i == 0 { format!("{cell}{room}") } else { format!("{room}{cell}") });
+            let (first, second) = if i == 0 { (cell, &room) } else { (&room, cell) };
+            line.push_str(first);
+            line.push_str(second);
         }
         out.push_str(line.trim_end());
         out.push('\n');
