@@ -5,13 +5,14 @@
     peer/bin/python tests/golden/make.py
 
 The data is not kept: `frazil generate` makes the same rows everywhere. TFDV writes features in an
-order of its own; they are sorted by path here, and nothing else is changed.
+order of its own; they are sorted by path here, and nothing else is changed. From them, schemas.json.
 """
 
 import pathlib
 import subprocess
 import tempfile
 
+import schemas
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
@@ -40,6 +41,7 @@ def main():
                 del dataset.features[:]
                 dataset.features.extend(features)
             (HERE / f"{name}.pb").write_bytes(result.SerializeToString(deterministic=True))
+    schemas.main()
 
 
 if __name__ == "__main__":

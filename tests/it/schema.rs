@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ops::schema::{InferOptions, infer_schema};
 use ops::tfmd::{Schema, load_schema, load_statistics, text};
+use serde_json::Value;
 
 use crate::support::shared;
 
@@ -54,4 +55,30 @@ fn tfdv_infers_the_same_schemas() {
         }
     }
     assert!(compared > 30, "{compared}");
+}
+
+/// What `tests/golden/schemas.py` asked TFDV: one case for each rule, and some at random.
+#[test]
+fn tfdv_infers_the_same_of_every_rule() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let cases: Vec<Value> = serde_json::from_slice(&read(&golden.join("schemas.json"))).unwrap();
+    assert!(cases.len() > 200, "{}", cases.len());
+    for case in &cases {
+        let bytes = match case["file"].as_str() {
+            Some(file) => read(&golden.join(file)),
+            None => case["statistics"].as_str().unwrap().as_bytes().to_vec(),
+        };
+        let mut options = InferOptions::default();
+        if let Some(n) = case["options"]["max_string_domain_size"].as_u64() {
+            options.max_string_domain_size = usize::try_from(n).unwrap();
+        }
+        if let Some(shape) = case["options"]["infer_feature_shape"].as_bool() {
+            options.infer_feature_shape = shape;
+        }
+        let found = infer_schema(&load_statistics(&bytes).unwrap(), &options).unwrap();
+        let expected = case["schema"].as_str().unwrap();
+        let expected_schema: Schema = text::parse(expected).unwrap();
+        let shown = case["statistics"].as_str().or(case["file"].as_str()).unwrap();
+        assert_eq!(text::print(&found), text::print(&expected_schema), "{shown}");
+    }
 }

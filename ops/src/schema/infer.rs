@@ -212,9 +212,14 @@ pub(crate) fn value_counts(view: FeatureView<'_, '_>) -> Option<ShapeType> {
 
 /// The domain that a custom statistic gives as text, if it is one and nothing else.
 pub(crate) fn custom_domain(custom_stats: &[CustomStatistic]) -> Option<DomainInfo> {
-    let mut named = custom_stats.iter().filter(|stat| stat.name == "domain_info");
-    let (Some(stat), None) = (named.next(), named.next()) else { return None };
-    let Some(custom_statistic::Val::Str(domain)) = &stat.val else { return None };
+    let named = custom_stats.iter().filter(|stat| stat.name == "domain_info");
+    let texts = named.map(|stat| match &stat.val {
+        Some(custom_statistic::Val::Str(text)) => text.as_str(),
+        _ => "",
+    });
+    // Empty ones in front do not make two of one.
+    let mut texts = texts.skip_while(|text| text.is_empty());
+    let (Some(domain), None) = (texts.next(), texts.next()) else { return None };
     let mut feature: Feature = text::parse(domain).ok()?;
     let found = feature.domain_info.take();
     if feature == Feature::default() { found } else { None }

@@ -316,3 +316,42 @@ fn places_of_fields() {
     check("string_domain[0].value[2]", Some((8, 7)));
     check("feature[3]", None);
 }
+
+/// What the fuzzing target `schema_text` asks of any text, of texts that are broken a little.
+#[test]
+fn damaged_texts_are_errors_or_come_back() {
+    let whole = "# x\nfeature { name: 'a\\x41é' type: INT value_count { min: 1 max: -2 } }\n\
+                 feature: [{ name: \"b\" 'c' float_domain { min: -1.5e3 max: inf } }]\n\
+                 string_domain < name: 'd' value: ['x', 'y'] is_categorical: CATEGORICAL_YES >\n\
+                 annotation { extra_metadata { [t/tensorflow.metadata.v0.Path] { step: 'a' } } }\n\
+                 feature { name: 'd' struct_domain { feature { deprecated: t } } presence {} }\n";
+    let pieces = [
+        "{", "}", "<", "[", "]", ":", ",", "'", "\"", "\\", "-", "0", "feature", "nan", "é", "\n",
+        "#", " ",
+    ];
+    let mut seed = 11_u64;
+    let mut random = |n: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) as usize % n
+    };
+    let mut parsed = 0;
+    for _ in 0..3000 {
+        let mut text = whole.to_owned();
+        for _ in 0..=random(3) {
+            let places: Vec<usize> = text.char_indices().map(|(i, _)| i).collect();
+            let (from, len) = (random(places.len()), random(12));
+            let to = places.get(from + len).copied().unwrap_or(text.len());
+            text.replace_range(places[from]..to, pieces[random(pieces.len())]);
+        }
+        match parse_with_places::<Schema>(&text) {
+            Err(error) => assert!(error.message().starts_with("line "), "{text}: {error}"),
+            Ok((schema, _)) => {
+                let printed = print(&schema);
+                let again: Schema = parse(&printed).unwrap();
+                assert_eq!(print(&again), printed, "{text}");
+                parsed += 1;
+            }
+        }
+    }
+    assert!((50..2900).contains(&parsed), "{parsed}");
+}
