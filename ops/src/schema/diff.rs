@@ -4,7 +4,7 @@
 //! other things with names are matched by name, strings in lists as sets, and what is left in
 //! lists by place. The order of what has a name means nothing and is no difference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use engine::{Error, Result};
@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::describe;
 use super::effect::{self, Effect};
+use crate::tfmd::sparse_feature::IndexFeature;
 use crate::tfmd::{Feature, Path, Schema, SparseFeature, StringDomain, WeightedFeature, encode};
 
 /// Whether something came, went or is different.
@@ -86,7 +87,8 @@ pub fn diff(old: &Schema, new: &Schema) -> Result<SchemaDiff> {
         return Ok(SchemaDiff { changes: Vec::new(), same_bytes: true });
     }
     let dynamic = |bytes: &[u8]| {
-        DynamicMessage::decode(Schema::default().descriptor(), bytes).map_err(broken)
+        DynamicMessage::decode(Schema::default().descriptor(), bytes)
+            .map_err(|error| broken(&error))
     };
     let mut differ = Differ { schemas: [old, new], changes: Vec::new() };
     differ.message(&At::default(), &dynamic(&old_bytes)?, &dynamic(&new_bytes)?);
@@ -96,7 +98,8 @@ pub fn diff(old: &Schema, new: &Schema) -> Result<SchemaDiff> {
 /// How a feature at a path has changed.
 pub(super) fn diff_of_feature(path: &Path, old: &Feature, new: &Feature) -> Result<Vec<Change>> {
     let dynamic = |feature: &Feature| {
-        DynamicMessage::decode(feature.descriptor(), encode(feature).as_slice()).map_err(broken)
+        DynamicMessage::decode(feature.descriptor(), encode(feature).as_slice())
+            .map_err(|error| broken(&error))
     };
     let empty = Schema::default();
     let mut differ = Differ { schemas: [&empty, &empty], changes: Vec::new() };
@@ -105,7 +108,7 @@ pub(super) fn diff_of_feature(path: &Path, old: &Feature, new: &Feature) -> Resu
     Ok(differ.changes)
 }
 
-fn broken(error: prost::DecodeError) -> Error {
+fn broken(error: &prost::DecodeError) -> Error {
     Error::input("a schema cannot be compared").with_detail(format!("It is broken: {error}."))
 }
 
@@ -291,8 +294,8 @@ impl Differ<'_> {
         let (Some(old), Some(new)) = (old.as_map(), new.as_map()) else { return };
         let Kind::Message(entry) = field.kind() else { return };
         let value_field = entry.map_entry_value_field();
-        let keys: BTreeMap<&MapKey, ()> = old.keys().chain(new.keys()).map(|k| (k, ())).collect();
-        for key in keys.into_keys() {
+        let keys: BTreeSet<&MapKey> = old.keys().chain(new.keys()).collect();
+        for key in keys {
             let name = key.as_str().unwrap_or_default();
             let at = at.field(&format!("{}[{}]", field.name(), describe::quoted(name)));
             match (old.get(key), new.get(key)) {
@@ -326,7 +329,7 @@ impl Differ<'_> {
             "sparse_feature" => {
                 let sparse: SparseFeature = typed(message);
                 let value = sparse.value_feature.as_ref().map_or("", |value| value.name());
-                let index = sparse.index_feature.iter().map(|index| index.name());
+                let index = sparse.index_feature.iter().map(IndexFeature::name);
                 let index = index.collect::<Vec<_>>().join(", ");
                 describe::plain(&format!("values of {value} at {index}"))
             }

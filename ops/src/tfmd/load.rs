@@ -81,7 +81,7 @@ fn load<M: ReflectMessage + Default>(bytes: &[u8]) -> Result<M> {
 
 /// The bytes as text, unless they hold what no text does and nearly every binary message.
 fn as_text(bytes: &[u8]) -> Option<&str> {
-    if bytes.iter().any(is_control) { None } else { str::from_utf8(bytes).ok() }
+    if bytes.iter().copied().any(is_control) { None } else { str::from_utf8(bytes).ok() }
 }
 
 /// Where bytes that are no message stop to be the text that they begin as.
@@ -94,7 +94,7 @@ fn damaged_text<M: ReflectMessage + Default>(bytes: &[u8]) -> Option<Error> {
         return Some(Error::input(message).with_hint("Save the file as UTF-8."));
     }
     let start = &bytes[..bytes.len().min(LOOKED_AT)];
-    let plain = start.iter().filter(|b| !is_control(b)).count();
+    let plain = start.iter().filter(|b| !is_control(**b)).count();
     let first = start.iter().find(|b| !b.is_ascii_whitespace())?;
     let begins = first.is_ascii_alphabetic() || matches!(first, b'#' | b'{' | b'_');
     if !begins || plain * 10 < start.len() * 9 {
@@ -104,11 +104,11 @@ fn damaged_text<M: ReflectMessage + Default>(bytes: &[u8]) -> Option<Error> {
         Ok(text) => text,
         Err(error) => str::from_utf8(&bytes[..error.valid_up_to()]).ok()?,
     };
-    let end = text.bytes().position(|b| is_control(&b)).unwrap_or(text.len());
+    let end = text.bytes().position(is_control).unwrap_or(text.len());
     let line = text[..end].matches('\n').count() + 1;
     let column = text[..end].rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     let byte = bytes.get(end)?;
-    let (what, hint) = if is_control(byte) {
+    let (what, hint) = if is_control(*byte) {
         ("a control character", "Write it as an escape, such as \\000, or remove it.")
     } else {
         ("not UTF-8", "Save the file as UTF-8.")
@@ -118,9 +118,9 @@ fn damaged_text<M: ReflectMessage + Default>(bytes: &[u8]) -> Option<Error> {
     Some(Error::input(message).with_hint(hint))
 }
 
-fn is_control(b: &u8) -> bool {
+fn is_control(b: u8) -> bool {
     // The last one, 0x7f, is allowed in JSON, and Python writes it there as it is.
-    *b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')
+    b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')
 }
 
 fn load_binary<M: ReflectMessage + Default>(bytes: &[u8]) -> Result<M> {

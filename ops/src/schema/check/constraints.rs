@@ -344,7 +344,7 @@ pub(super) const NEVER_FIRES: Check = Check {
                     [("min", domain.min, f32::NEG_INFINITY), ("max", domain.max, f32::INFINITY)];
                 for (name, bound, limit) in bounds {
                     if bound.is_some_and(|bound| bound == limit || bound.is_nan()) {
-                        let message = format!("`{name}` is {}, which no number breaks.", limit);
+                        let message = format!("`{name}` is {limit}, which no number breaks.");
                         let hint = "A bound is held in 32 bits: what is beyond 3.4e38 is infinite.";
                         found.of(place, &format!("float_domain.{name}"), message, hint);
                     }

@@ -66,7 +66,7 @@ pub(super) const DOMAIN_TYPE: Check = Check {
             if kind == FeatureType::TypeUnknown || types.contains(&kind) {
                 continue;
             }
-            let names: Vec<&str> = types.iter().map(|t| t.as_str_name()).collect();
+            let names: Vec<&str> = types.iter().map(FeatureType::as_str_name).collect();
             let message = format!("A feature of type {} has a `{field}`.", kind.as_str_name());
             found.of(place, field, message, &format!("`{field}` is for {}.", names.join(", ")));
         }

@@ -194,7 +194,7 @@ struct Found<'f> {
 impl Found<'_> {
     fn add(
         &mut self,
-        path: impl ToString,
+        path: impl std::fmt::Display,
         field: impl Into<String>,
         message: impl Into<String>,
         hint: Option<String>,

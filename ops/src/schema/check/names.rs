@@ -243,7 +243,7 @@ fn tensors(checked: &Checked<'_>, found: &mut Found<'_>) {
             Some(Kind::RaggedTensor(ragged)) => ragged
                 .feature_path
                 .iter()
-                .flat_map(|p| p.step.first())
+                .filter_map(|p| p.step.first())
                 .map(String::as_str)
                 .collect(),
             None => Vec::new(),

@@ -2,6 +2,7 @@
 
 use super::{Check, Severity};
 use crate::tfmd::feature::{DomainInfo, PresenceConstraints};
+use crate::tfmd::{FloatDomain, IntDomain};
 
 pub(super) const NOT_CHECKED: Check = Check {
     code: "not_checked",
@@ -35,9 +36,9 @@ pub(super) const NOT_CHECKED: Check = Check {
         let ranges = [
             (
                 "float_domain",
-                checked.schema.float_domain.iter().map(|d| d.name()).collect::<Vec<_>>(),
+                checked.schema.float_domain.iter().map(FloatDomain::name).collect::<Vec<_>>(),
             ),
-            ("int_domain", checked.schema.int_domain.iter().map(|d| d.name()).collect()),
+            ("int_domain", checked.schema.int_domain.iter().map(IntDomain::name).collect()),
         ];
         for (field, names) in ranges {
             for (i, name) in names.into_iter().enumerate() {

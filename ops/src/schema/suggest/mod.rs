@@ -13,12 +13,14 @@ mod presence;
 mod strings;
 mod time;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use engine::Result;
 use serde::Serialize;
 
 use super::diff::{Change, SchemaDiff, diff, diff_of_feature};
+use crate::drift::FeatureDrift;
 use crate::tfmd::feature::DomainInfo;
 use crate::tfmd::{
     DatasetFeatureStatisticsList, DatasetView, Feature, FeatureView, Path, Schema, text,
@@ -109,6 +111,8 @@ impl Suggested {
 struct Candidate<'v, 'a> {
     path: &'v Path,
     view: FeatureView<'v, 'a>,
+    /// The noise of two datasets like this one.
+    noise: Option<&'v FeatureDrift>,
 }
 
 impl Candidate<'_, '_> {
@@ -183,7 +187,9 @@ fn words_of(name: &str) -> Vec<String> {
 /// # Ok::<(), engine::Error>(())
 /// ```
 pub fn suggest(schema: &Schema, statistics: &DatasetFeatureStatisticsList) -> Result<Suggested> {
-    let dataset = DatasetView::by_weight_if(statistics.all_examples()?, false);
+    let statistics = statistics.all_examples()?;
+    let dataset = DatasetView::by_weight_if(statistics, false);
+    let noise = drift::noise(statistics);
     let mut suggested = Suggested { schema: schema.clone(), suggestions: Vec::new() };
     for kind in SUGGESTIONS {
         if let Find::Schema(find) = kind.find {
@@ -197,22 +203,30 @@ pub fn suggest(schema: &Schema, statistics: &DatasetFeatureStatisticsList) -> Re
         }
     }
     let mut features = std::mem::take(&mut suggested.schema.feature);
-    let done = of_features(&mut features, &Path::default(), &dataset, &mut suggested.suggestions);
+    let given = Given { dataset: &dataset, noise: &noise };
+    let done = of_features(&mut features, &Path::default(), &given, &mut suggested.suggestions);
     suggested.schema.feature = features;
     done.map(|()| suggested)
+}
+
+/// What is known of all features.
+struct Given<'g> {
+    dataset: &'g DatasetView<'g>,
+    noise: &'g BTreeMap<String, FeatureDrift>,
 }
 
 fn of_features(
     features: &mut [Feature],
     parent: &Path,
-    dataset: &DatasetView<'_>,
+    given: &Given<'_>,
     suggestions: &mut Vec<Suggestion>,
 ) -> Result<()> {
     for feature in features.iter_mut().filter(|feature| !feature.is_retired()) {
         let path = parent.child(feature.name());
-        let view = dataset.get(&path);
+        let view = given.dataset.get(&path);
         if let Some(view) = view.filter(|view| view.feature_type() == feature.r#type()) {
-            let candidate = Candidate { path: &path, view };
+            let noise = given.noise.get(&path.to_string());
+            let candidate = Candidate { path: &path, view, noise };
             for kind in SUGGESTIONS {
                 let Find::Feature(find) = kind.find else { continue };
                 let mut after = feature.clone();
@@ -225,7 +239,7 @@ fn of_features(
             }
         }
         if let Some(DomainInfo::StructDomain(domain)) = &mut feature.domain_info {
-            of_features(&mut domain.feature, &path, dataset, suggestions)?;
+            of_features(&mut domain.feature, &path, given, suggestions)?;
         }
     }
     Ok(())
@@ -244,12 +258,12 @@ fn count(n: u64) -> String {
     out
 }
 
-/// The next number with two digits, upwards or downwards; the number itself if it has no more.
-fn outward(x: f64, up: bool) -> f64 {
-    if x == 0.0 || !x.is_finite() {
+/// The next number that is round to the second digit of `size`, upwards or downwards.
+fn outward(x: f64, size: f64, up: bool) -> f64 {
+    if x == 0.0 || !x.is_finite() || size == 0.0 || !size.is_finite() {
         return x;
     }
-    let exponent = x.abs().log10().floor() as i32 - 1;
+    let exponent = size.abs().log10().floor() as i32 - 1;
     // Powers of ten with whole exponents are exact up to 1e22, those of fractions never are.
     let (scale, power) = (10_f64.powi(exponent.abs()), exponent >= 0);
     let scaled = if power { x / scale } else { x * scale };

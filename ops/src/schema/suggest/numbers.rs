@@ -8,6 +8,8 @@ use crate::tfmd::{Feature, FeatureType, FloatDomain, IntDomain, NumericStatistic
 const ROOM: f64 = 0.1;
 /// So many values for each integer of a range, and none outside is likely to come.
 const PER_INTEGER: f64 = 100.0;
+/// Categories do not become rarer towards the end of their range.
+const PER_CATEGORY: f64 = 20.0;
 /// Integers beyond are not told apart by statistics.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
@@ -22,7 +24,8 @@ pub(super) const RANGE: SuggestionKind = SuggestionKind {
             return None;
         }
         let is_integer = feature.r#type() == FeatureType::Int;
-        let is_exhausted = is_integer && n as f64 >= PER_INTEGER * (max - min + 1.0);
+        let each = if feature.is_categorical() { PER_CATEGORY } else { PER_INTEGER };
+        let is_exhausted = is_integer && n as f64 >= each * (max - min + 1.0);
         let (low, high) = if is_exhausted { (min, max) } else { with_room(min, max) };
         let is_set = match &mut feature.domain_info {
             None if is_integer => set_integers(&mut IntDomain::default(), low, high, feature),
@@ -67,7 +70,7 @@ fn with_room(min: f64, max: f64) -> (f64, f64) {
     let room = (max - min) * ROOM;
     let low = if min >= 0.0 { (min - room).max(0.0) } else { min - room };
     let high = if max <= 0.0 { (max + room).min(0.0) } else { max + room };
-    (outward(low, false), outward(high, true))
+    (outward(low, max - min, false), outward(high, max - min, true))
 }
 
 pub(super) const FINITE: SuggestionKind = SuggestionKind {
@@ -78,10 +81,7 @@ pub(super) const FINITE: SuggestionKind = SuggestionKind {
         if feature.r#type() != FeatureType::Float || n < ENOUGH || !is_finite(candidate) {
             return None;
         }
-        let domain = match &mut feature.domain_info {
-            Some(DomainInfo::FloatDomain(domain)) => domain,
-            _ => return None,
-        };
+        let Some(DomainInfo::FloatDomain(domain)) = &mut feature.domain_info else { return None };
         if domain.disallow_nan.is_some() || domain.disallow_inf.is_some() {
             return None;
         }

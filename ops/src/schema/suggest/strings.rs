@@ -202,14 +202,16 @@ fn pattern(labels: &[&str]) -> Option<String> {
             'a' => text.push_str("[a-z]"),
             'A' => text.push_str("[A-Z]"),
             '-' | '_' | '/' | ':' | ',' | ';' | '#' | '@' | '=' | '&' | '%' | '!' | '~' => {
-                text.push(kind)
+                text.push(kind);
             }
             c => text.extend(['\\', c]),
         }
         match (least, most) {
             (1, 1) => {}
-            (least, most) if least == most => text.push_str(&format!("{{{least}}}")),
-            (least, most) => text.push_str(&format!("{{{least},{most}}}")),
+            (least, most) if least == most => text += &["{", &least.to_string(), "}"].concat(),
+            (least, most) => {
+                text += &["{", &least.to_string(), ",", &most.to_string(), "}"].concat();
+            }
         }
     }
     Some(text)

@@ -374,9 +374,10 @@ impl<'a> Parser<'a> {
             let (sign, text) = (if negative { "-" } else { "" }, shown(text));
             let error = self.error_at(start, format!("`{sign}{text}` is not {what} integer"));
             let is_octal = radix == 8 && digits.bytes().all(|b| b.is_ascii_digit());
-            return Err(match is_octal {
-                true => error.with_hint("A 0 in front makes a number octal: leave it out."),
-                false => error,
+            return Err(if is_octal {
+                error.with_hint("A 0 in front makes a number octal: leave it out.")
+            } else {
+                error
             });
         };
         self.advance();

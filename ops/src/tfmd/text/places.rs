@@ -1,6 +1,7 @@
 //! Where in a text each field stands, for messages about what parsed well and is wrong all the same.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// Line and column of every field of a text, both counted from 1.
 ///
@@ -61,11 +62,11 @@ impl Recorder {
         }
         self.field.push_str(name);
         if let Some(index) = index {
-            self.field.push_str(&format!("[{index}]"));
+            let _ = write!(self.field, "[{index}]");
         }
-        let passed = &text.as_bytes()[self.at..at];
-        if let Some(last) = passed.iter().rposition(|&b| b == b'\n') {
-            self.line += passed.iter().filter(|&&b| b == b'\n').count();
+        let passed = &text[self.at..at];
+        if let Some(last) = passed.rfind('\n') {
+            self.line += passed.matches('\n').count();
             self.line_start = self.at + last + 1;
         }
         self.at = at;
