@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::numbers::is_finite;
 use super::{Candidate, ENOUGH, Find, SuggestionKind, count, outward};
 use crate::drift::{DriftOptions, FeatureDrift, compare};
 use crate::tfmd::feature::DomainInfo;
@@ -20,7 +21,7 @@ const ALPHA: f64 = 1e-4;
 /// The quantile of the normal distribution that a share exceeds so seldom, on both sides.
 const DEVIATIONS: f64 = 3.89;
 /// The next dataset is not drawn from the last one's histogram, but from what that was drawn from.
-const ROOM: f64 = 1.5;
+const ROOM: f64 = 2.0;
 /// A smaller distance matters to nobody, however sure it is.
 const LEAST: f64 = 0.02;
 /// Noise that is larger hides any drift: better no threshold than one that means nothing.
@@ -51,6 +52,10 @@ pub(super) const DRIFT: SuggestionKind = SuggestionKind {
             return None;
         }
         let is_number = candidate.view.numeric().is_some();
+        if is_number && !is_finite(candidate) {
+            // TFDV takes every infinity and every NaN for another one: the distance is never 0.
+            return None;
+        }
         let floor = match candidate.view.data_type() {
             Type::Bytes | Type::Struct => return None,
             _ if is_number && feature.is_categorical() => share_noise(candidate)?,

@@ -4,18 +4,14 @@ use super::{Candidate, ENOUGH, Find, SuggestionKind, count, outward};
 use crate::tfmd::feature::DomainInfo;
 use crate::tfmd::{Feature, FeatureType, FloatDomain, IntDomain, NumericStatistics};
 
-/// What a range grows by at each end, of its width.
-const ROOM: f64 = 0.1;
 /// So many values for each integer of a range, and none outside is likely to come.
 const PER_INTEGER: f64 = 100.0;
-/// Categories do not become rarer towards the end of their range.
-const PER_CATEGORY: f64 = 20.0;
 /// Integers beyond are not told apart by statistics.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 pub(super) const RANGE: SuggestionKind = SuggestionKind {
     name: "range",
-    doc: "numbers stay in the range they were seen in, and some room around it",
+    doc: "numbers stay in the range they were seen in, with room for the tails",
     find: Find::Feature(|candidate, feature| {
         let numeric = candidate.view.numeric()?;
         let NumericStatistics { min, max, .. } = *numeric;
@@ -24,9 +20,9 @@ pub(super) const RANGE: SuggestionKind = SuggestionKind {
             return None;
         }
         let is_integer = feature.r#type() == FeatureType::Int;
-        let each = if feature.is_categorical() { PER_CATEGORY } else { PER_INTEGER };
-        let is_exhausted = is_integer && n as f64 >= each * (max - min + 1.0);
-        let (low, high) = if is_exhausted { (min, max) } else { with_room(min, max) };
+        let is_exhausted = is_integer && n as f64 >= PER_INTEGER * (max - min + 1.0);
+        let (low, high) =
+            if is_exhausted { (min, max) } else { with_room(min, max, numeric.median) };
         let is_set = match &mut feature.domain_info {
             None if is_integer => set_integers(&mut IntDomain::default(), low, high, feature),
             Some(DomainInfo::IntDomain(domain)) if is_integer => {
@@ -47,7 +43,7 @@ pub(super) const RANGE: SuggestionKind = SuggestionKind {
         let room = if is_exhausted {
             "each integer had the chance to be seen"
         } else {
-            "a tenth is left as room"
+            "the ends are twice as far from the median"
         };
         is_set.then(|| format!("{} values from {min} to {max}; {room}.", count(n)))
     }),
@@ -65,11 +61,13 @@ fn set_integers(domain: &mut IntDomain, low: f64, high: f64, feature: &mut Featu
     true
 }
 
-/// The range with some room at both ends; an end at or beside zero is zero.
-fn with_room(min: f64, max: f64) -> (f64, f64) {
-    let room = (max - min) * ROOM;
-    let low = if min >= 0.0 { (min - room).max(0.0) } else { min - room };
-    let high = if max <= 0.0 { (max + room).min(0.0) } else { max + room };
+/// The range with ends twice as far from the median, since a longer tail goes on for longer; what
+/// has only one sign keeps it.
+fn with_room(min: f64, max: f64, median: f64) -> (f64, f64) {
+    let middle = if median.is_nan() { min } else { median.clamp(min, max) };
+    let (low, high) = (min - (middle - min), max + (max - middle));
+    let low = if min >= 0.0 { low.max(0.0) } else { low };
+    let high = if max <= 0.0 { high.min(0.0) } else { high };
     (outward(low, max - min, false), outward(high, max - min, true))
 }
 
@@ -91,7 +89,7 @@ pub(super) const FINITE: SuggestionKind = SuggestionKind {
 };
 
 /// Whether there are histograms, and none of them has anything but numbers.
-fn is_finite(candidate: &Candidate<'_, '_>) -> bool {
+pub(super) fn is_finite(candidate: &Candidate<'_, '_>) -> bool {
     let Some(numeric) = candidate.view.numeric() else { return false };
     let is_plain = |histogram: &crate::tfmd::Histogram| {
         histogram.num_nan == 0
