@@ -66,8 +66,8 @@ fn records(examples: &[Example], flat: bool) -> RecordBatch {
                     _ => None,
                 };
                 if flat {
-                    let one = |cell: &Option<&Feature>| values(*cell).map(|values| values[0]);
-                    Arc::new(cells.iter().map(one).collect::<Int64Array>())
+                    let one = |cell: Option<&Feature>| values(cell).map(|values| values[0]);
+                    Arc::new(cells.iter().copied().map(one).collect::<Int64Array>())
                 } else {
                     let mut builder = ListBuilder::new(Int64Builder::new());
                     for cell in &cells {
@@ -85,8 +85,8 @@ fn records(examples: &[Example], flat: bool) -> RecordBatch {
                 if flat {
                     // As wide as Parquet files often have them.
                     let one =
-                        |cell: &Option<&Feature>| values(*cell).map(|values| f64::from(values[0]));
-                    Arc::new(cells.iter().map(one).collect::<Float64Array>())
+                        |cell: Option<&Feature>| values(cell).map(|values| f64::from(values[0]));
+                    Arc::new(cells.iter().copied().map(one).collect::<Float64Array>())
                 } else {
                     let mut builder = ListBuilder::new(Float32Builder::new());
                     for cell in &cells {
@@ -102,9 +102,8 @@ fn records(examples: &[Example], flat: bool) -> RecordBatch {
                     _ => None,
                 };
                 if flat {
-                    let one =
-                        |cell: &Option<&Feature>| values(*cell).map(|values| values[0].clone());
-                    Arc::new(cells.iter().map(one).collect::<BinaryArray>())
+                    let one = |cell: Option<&Feature>| values(cell).map(|values| values[0].clone());
+                    Arc::new(cells.iter().copied().map(one).collect::<BinaryArray>())
                 } else {
                     let mut builder = ListBuilder::new(BinaryBuilder::new());
                     for cell in &cells {
