@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use ops::schema::describe;
 use ops::tfmd::feature::DomainInfo;
+use ops::tfmd::sparse_feature::IndexFeature;
 use ops::tfmd::{Feature, FeatureComparator, Path, Schema};
 
 use super::TableOptions;
@@ -139,7 +140,7 @@ fn composites(schema: &Schema) -> Table {
     };
     for (parent, sparse) in schema.sparse_features() {
         let value = sparse.value_feature.as_ref().map_or("", |value| value.name());
-        let index = sparse.index_feature.iter().map(|index| index.name());
+        let index = sparse.index_feature.iter().map(IndexFeature::name);
         let parts = format!("{value} at {}", index.collect::<Vec<_>>().join(", "));
         add(parent.child(sparse.name()).to_string(), "sparse", parts);
     }

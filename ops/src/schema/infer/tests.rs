@@ -94,8 +94,8 @@ fn bools() {
     check("type: FLOAT num_stats { max: 1 }", "FLOAT }");
     check("type: BYTES bytes_stats { }", "BYTES }");
     let strings = |labels: &[&str]| {
-        let buckets: String =
-            labels.iter().map(|l| format!("buckets {{ label: '{l}' }}")).collect();
+        let buckets = labels.iter().map(|l| format!("buckets {{ label: '{l}' }}"));
+        let buckets = buckets.collect::<Vec<_>>().concat();
         format!("type: STRING string_stats {{ rank_histogram {{ {buckets} }} }}")
     };
     let domain = |inside: &str| format!("BYTES bool_domain {{ {inside} }} }}");

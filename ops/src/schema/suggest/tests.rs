@@ -135,10 +135,11 @@ fn integers_that_are_no_quantities() {
 }
 
 fn strings(unique: u64, labels: impl IntoIterator<Item = (String, u64)>) -> String {
-    let buckets: String = labels
+    let buckets = labels
         .into_iter()
         .map(|(label, n)| format!("buckets {{ label: '{label}' sample_count: {n} }}"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     format!(
         "type: STRING string_stats {{ {COMMON} unique: {unique} rank_histogram {{ {buckets} }} }}"
     )
