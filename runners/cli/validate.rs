@@ -168,7 +168,9 @@ fn parse_severity(text: &str) -> Result<(Type, Severity), String> {
     let found = KINDS.iter().find(|known| known.name() == kind).ok_or_else(|| {
         let same = |a: &str, b: &str| a.split('_').filter(|word| b.contains(word)).count();
         let nearest = KINDS.iter().max_by_key(|known| same(known.name(), &kind));
-        let hint = nearest.map_or(String::new(), |k| format!("; did you mean {}?", k.name()));
+        let hint = nearest
+            .filter(|known| same(known.name(), &kind) > 0)
+            .map_or(String::new(), |k| format!("; did you mean {}?", k.name()));
         format!("there is no kind of anomaly `{kind}`{hint}")
     })?;
     let severity = match severity {
@@ -225,6 +227,12 @@ struct Gathered {
 
 pub(crate) fn run(args: &ValidateArgs) -> Done {
     args.output.outputs.iter().try_for_each(|path| form(path).map(|_| ()))?;
+    let alpha = args.control.alpha;
+    if !(alpha > 0.0 && alpha < 1.0) {
+        return Err(Error::invalid(format!("`--alpha {alpha}` is not a share"))
+            .with_hint("Choose a number between 0 and 1, such as 0.01.")
+            .into());
+    }
     if let Some(path) = &args.output.statistics {
         output::Outputs::form_of(path)?;
     }

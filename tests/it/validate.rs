@@ -146,6 +146,7 @@ fn what_cannot_be_validated_is_one_clear_error() {
     check(&[&known[..], &["--environment", "SERVING"]].concat(), "It knows TRAINING.");
     check(&[&known[..], &["-o", "a.xml"]].concat(), "Use .pb, .pbtxt or .json.");
     check(&[&known[..], &["-o", "monday.csv"]].concat(), "monday.csv");
+    check(&[&known[..], &["--alpha", "7"]].concat(), "`--alpha 7` is not a share");
     place.write("broken.pbtxt", "feature { name: 'a' typo: 3 }");
     check(&["monday.csv", "--schema", "broken.pbtxt"], "line 1");
     place.write("broken.pb", "not statistics");
