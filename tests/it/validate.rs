@@ -92,12 +92,11 @@ fn drift_by_thresholds_and_by_significance() {
     assert_eq!(kinds, ["ENUM_TYPE_UNEXPECTED_STRING_VALUES", "COMPARATOR_L_INFTY_HIGH"]);
     assert_eq!(pay["reasons"][0]["since"], "this_span");
     // Ten rows are as far from a thousand as samples of one distribution are.
-    let few: String = {
-        let monday = std::fs::read_to_string(place.path("monday.csv")).unwrap();
-        let rows =
-            monday.lines().take(1).chain(monday.lines().filter(|l| l.contains("card")).take(3));
-        rows.chain(monday.lines().skip(2).take(1)).map(|line| format!("{line}\n")).collect()
-    };
+    let monday = std::fs::read_to_string(place.path("monday.csv")).unwrap();
+    let cards = monday.lines().filter(|line| line.contains("card")).take(3);
+    let few: Vec<&str> =
+        monday.lines().take(1).chain(cards).chain(monday.lines().skip(2).take(1)).collect();
+    let few = few.join("\n");
     place.write("few.csv", &few);
     let (code, _) = json(&["few.csv", "--previous", "monday.csv"]);
     assert_eq!(code, Some(1));
