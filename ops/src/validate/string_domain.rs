@@ -1,11 +1,11 @@
 //! Strings of a closed set.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::anomalies as text;
 use super::subject::Subject;
-use crate::tfmd::StringDomain;
 use crate::tfmd::feature::DomainInfo;
+use crate::tfmd::{FeatureView, StringDomain};
 
 /// Values outside of the set, if there are more of them than `min_domain_mass` allows.
 pub(super) fn check(subject: &mut Subject<'_>) {
@@ -21,18 +21,15 @@ pub(super) fn check(subject: &mut Subject<'_>) {
         subject.report(reason, |feature| feature.domain_info = None);
         return;
     }
-    let labels = subject.view.labels();
-    let outside = |is_allowed: &dyn Fn(&str) -> bool| -> Vec<(&str, f64)> {
-        labels.iter().filter(|(v, _)| !is_allowed(v)).map(|(v, n)| (*v, *n)).collect()
-    };
+    let view = subject.view;
     let (missing, size) = match (&named, &subject.feature.domain_info) {
         (Some(name), _) => match subject.index.values(name) {
-            Some(values) => (outside(&|value| values.contains(value)), values.len()),
+            Some(values) => (outside(view, |value| values.contains(value)), values.len()),
             None => return,
         },
         (None, Some(DomainInfo::StringDomain(domain))) => {
             let values: BTreeSet<&str> = domain.value.iter().map(String::as_str).collect();
-            (outside(&|value| values.contains(value)), values.len())
+            (outside(view, |value| values.contains(value)), values.len())
         }
         (None, _) => return,
     };
@@ -60,4 +57,21 @@ pub(super) fn check(subject: &mut Subject<'_>) {
             }
         });
     }
+}
+
+/// The labels that are not allowed, ascending, with their counts.
+///
+/// Labels of good data are looked up and nothing more: there are hundreds in each of thousands of
+/// features.
+fn outside<'a>(
+    view: FeatureView<'_, 'a>,
+    is_allowed: impl Fn(&str) -> bool,
+) -> Vec<(&'a str, f64)> {
+    let mut missing = BTreeMap::new();
+    for bucket in view.rank_histogram().into_iter().flat_map(|histogram| &histogram.buckets) {
+        if !is_allowed(&bucket.label) {
+            missing.entry(bucket.label.as_str()).or_insert(bucket.sample_count);
+        }
+    }
+    missing.into_iter().collect()
 }
