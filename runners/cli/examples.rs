@@ -2,7 +2,6 @@
 //! where they are, and both kinds written to shards of their own.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,9 +31,9 @@ pub(crate) struct ExampleArgs {
     /// Write the examples that agree with the schema to a new directory
     #[arg(long, value_name = "DIR")]
     clean: Option<PathBuf>,
-    /// Say in which file and row each anomaly is first; `--rejects` and `--clean` do, too
+    /// Do not look for the file and row in which each anomaly is first: faster where many are wrong
     #[arg(long)]
-    places: bool,
+    no_places: bool,
     /// Replace earlier outputs, each as a whole
     #[arg(long)]
     overwrite: bool,
@@ -50,7 +49,7 @@ pub(crate) struct ExampleArgs {
 impl ExampleArgs {
     /// Whether examples are to be looked at.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.places || self.is_written()
+        !self.no_places || self.is_written()
     }
 
     /// Whether examples are to be written: then all of their columns have to be read.
@@ -165,31 +164,10 @@ impl FoundExamples {
     }
 }
 
-/// The reasons for people: one line each, most frequent first.
-pub(crate) fn as_text(summary: &ReasonSummary, shards: &[&Shard]) -> String {
-    /// A longer list is in the file of reasons.
-    const SHOWN: usize = 50;
-    let mut out = match summary.rejected {
+/// How many examples were rejected, as a line for people.
+pub(crate) fn as_text(summary: &ReasonSummary) -> String {
+    match summary.rejected {
         0 => format!("all {} agree with the schema\n", plural(summary.examples, "example")),
         n => format!("{} of {} rejected\n", thousands(n), plural(summary.examples, "example")),
-    };
-    for reason in summary.reasons.iter().take(SHOWN) {
-        let shard = shards.get(reason.first_shard).map(|shard| shard.name()).unwrap_or_default();
-        let value = reason.value.as_ref().map_or(String::new(), |value| {
-            format!(": {}", value.chars().take(80).collect::<String>().escape_debug())
-        });
-        let _ = writeln!(
-            out,
-            "{:>9}  {}  {}{value}\n           first in `{shard}`, row {}",
-            thousands(reason.count),
-            reason.path,
-            reason.kind.as_str_name(),
-            thousands(reason.first_row + 1),
-        );
     }
-    let more = summary.reasons.len().saturating_sub(SHOWN);
-    if more > 0 {
-        let _ = writeln!(out, "and {} more", plural(more as u64, "reason"));
-    }
-    out
 }

@@ -47,7 +47,7 @@ Drift policies:
   significant  above the threshold and further apart than samples of one distribution are; features
                without a threshold are judged by practical minimums
 
-Examples are validated one by one, in the same scan, with `--rejects`, `--clean` or `--places`. Outputs
+Examples are validated one by one, too, in the same scan: that tells where anomalies are. Outputs
 have a shard for every shard that is read, in its format; TFRecord and CSV files hold the very records
 that were read. `_reasons.jsonl` among the rejects says why each is there, `_receipt.json` in an output
 how many rows its shards hold. An output is a directory that appears whole or not at all.
@@ -257,8 +257,9 @@ pub(crate) fn run(args: &ValidateArgs) -> Done {
         }
         if !is_quiet {
             output::note(&receipt::short(&ran.receipt, elapsed));
-            if let Some(found) = &gathered.current.examples {
-                output::note(&examples::as_text(&found.summary, &gathered.current.shards()));
+            let written = gathered.current.examples.as_ref();
+            if let Some(found) = written.filter(|_| args.examples.is_written()) {
+                output::note(&examples::as_text(&found.summary));
             }
         }
     }
@@ -285,7 +286,10 @@ fn gather(args: &ValidateArgs, run: &Run) -> Result<Gathered> {
         let Some(input) = input else { return Ok(None) };
         given(std::slice::from_ref(input), args, None, run, &schema).map(Some)
     };
-    let examples = args.examples.is_wanted().then_some(&args.examples);
+    // Of some features alone only statistics are wanted.
+    let is_whole = args.options.feature_allowlist.is_none();
+    let is_wanted = args.examples.is_written() || (is_whole && args.examples.is_wanted());
+    let examples = is_wanted.then_some(&args.examples);
     Ok(Gathered {
         current: given(&args.inputs, args, examples, run, &schema)?,
         previous: control(&args.control.previous)?,
@@ -306,11 +310,9 @@ fn given(
     if let [only] = inputs
         && output::is_statistics(Path::new(only))
     {
-        if examples.is_some() {
+        if examples.is_some_and(ExampleArgs::is_written) {
             return Err(Error::invalid(format!("`{only}` is statistics, which have no examples"))
-                .with_hint(
-                    "Validate the data themselves with `--rejects`, `--clean`, `--places`.",
-                ));
+                .with_hint("Validate the data themselves with `--rejects` and `--clean`."));
         }
         let statistics = output::read_statistics(Path::new(only))?;
         return Ok(Given { statistics, scanned: None, examples: None });

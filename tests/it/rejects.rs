@@ -438,7 +438,8 @@ fn outputs_go_only_where_they_may() {
     fails(&["--rejects", "bad"], "is there already");
     assert_eq!(place.names(), ["bad", "data", "full", "inferred.pbtxt", "schema.pbtxt"]);
     // Examples are not in statistics.
-    let (code, said) = place.run(&["validate", "s.pb", "--schema", "schema.pbtxt", "--places"]);
+    let (code, said) =
+        place.run(&["validate", "s.pb", "--schema", "schema.pbtxt", "--rejects", "x"]);
     assert!(code == Some(2) && said.contains("have no examples"), "{said}");
 }
 

@@ -44,6 +44,7 @@ fn good_data_pass_and_bad_data_do_not() {
         "values   \"bitcoin\" 100×",
         "FLOAT_TYPE_SMALL_FLOAT",
         "expected float_domain.min = 0",
+        "tuesday.csv row 71: -4.5 (the only row)",
         "drift_comparator of pay: There are no statistics of the previous span.",
     ] {
         assert!(bad.stdout.contains(told), "{told}: {}", bad.stdout);
