@@ -50,7 +50,7 @@ pub(crate) enum Command {
     Generators(GeneratorsArgs),
     /// Make synthetic data: taxi trips, the same rows whatever the shards and the format
     Generate(GenerateArgs),
-    /// Make some data, compute its statistics and show them
+    /// Make two days of data, and judge the second by the first: statistics, schema, report
     Demo(DemoArgs),
 }
 
