@@ -385,6 +385,10 @@ fn judge(args: &ValidateArgs, gathered: &Gathered) -> Result<(Gate, Anomalies)> 
         validation.judge_significance(&report, &options.severities);
         comparisons.push(report);
     }
+    let mut left = unchecked(schema, current, controls);
+    if let Some(examples) = &gathered.current.examples {
+        validation.add_tail(&examples.summary, &mut left, schema, &options.severities);
+    }
     let none = ControlStatistics::default();
     let before = previous.as_ref().map(|previous| validator.validate(previous, none));
     let mut anomalies = validation.to_anomalies(schema);
@@ -422,7 +426,7 @@ fn judge(args: &ValidateArgs, gathered: &Gathered) -> Result<(Gate, Anomalies)> 
         num_features: schema.leaf_features().len(),
         checked,
         comparisons,
-        unchecked: unchecked(schema, current, controls),
+        unchecked: left,
         fail_on: match args.rules.fail_on {
             FailOn::Warning => Severity::Warning,
             FailOn::Error => Severity::Error,

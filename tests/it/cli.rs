@@ -413,10 +413,13 @@ fn an_interrupted_generation_leaves_no_file() {
 fn the_demo_shows_what_there_is() {
     let place = Place::new();
     let ran = place.ok(&["demo", "--rows", "2000", "--dir", "d"]);
-    for word in ["2,000 examples", "trip_id", "What to type next", "d/stats.pb"] {
+    let told = ["2,000 examples", "trip_id", "Mobile", "What to type next", "d/report.html"];
+    for word in told {
         assert!(ran.stdout.contains(word), "{word}: {}", ran.stdout);
     }
-    assert_eq!(place.names("d"), ["data", "receipt.json", "stats.pb", "stats.pbtxt"]);
+    let mut made = vec!["anomalies.pbtxt", "data", "next", "next.pb", "receipt.json"];
+    made.extend(["report.html", "schema.pbtxt", "stats.pb", "stats.pbtxt"]);
+    assert_eq!(place.names("d"), made);
     assert!(ran.stderr.contains("$ frazil stats d/data/trips@8.tfrecord"), "{}", ran.stderr);
 }
 

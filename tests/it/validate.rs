@@ -108,6 +108,23 @@ fn drift_by_thresholds_and_by_significance() {
 }
 
 #[test]
+fn values_that_statistics_do_not_list_are_found_in_data() {
+    let place = place();
+    let flags = ["validate", "tuesday.csv", "--schema", "schema.pbtxt", "-q"];
+    let few = "--num-rank-histogram-buckets=1";
+    let ran = place.run(&[&flags[..], &[few]].concat());
+    assert!(ran.stdout.contains("too rare to be among those"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("string_domain of pay"), "{}", ran.stdout);
+    let ran = place.run(&[&flags[..], &[few, "--no-places"]].concat());
+    assert!(!ran.stdout.contains("ENUM_TYPE"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("string_domain of pay: The statistics list 1 of 2"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
 fn slices_have_verdicts_of_their_own() {
     let place = place();
     let flags = ["validate", "tuesday.csv", "--schema", "schema.pbtxt", "--slice", "pay", "-q"];

@@ -28,6 +28,7 @@ mod significance;
 mod specification;
 mod string_domain;
 mod subject;
+mod tail;
 mod unchecked;
 mod unique;
 mod update;

@@ -19,6 +19,8 @@ pub struct Unchecked {
     pub rule: &'static str,
     /// Why it was not checked, as a sentence.
     pub why: String,
+    /// Whether some of the values were checked.
+    pub is_partly: bool,
 }
 
 /// What a validation of a dataset does not look at, or not wholly.
@@ -39,7 +41,8 @@ struct Collected(Vec<Unchecked>);
 
 impl Collected {
     fn add(&mut self, path: &Path, rule: &'static str, why: impl Into<String>) {
-        self.0.push(Unchecked { path: path.to_string(), rule, why: why.into() });
+        let path = path.to_string();
+        self.0.push(Unchecked { path, rule, why: why.into(), is_partly: false });
     }
 }
 
@@ -191,7 +194,7 @@ fn of_domain(
                     "The statistics list {listed} of {unique} distinct values, the most frequent; \
                      the others were not looked at. `--num-rank-histogram-buckets` lists more."
                 );
-                found.add(path, rule, why);
+                found.0.push(Unchecked { path: path.to_string(), rule, why, is_partly: true });
             }
         }
         DomainInfo::NaturalLanguageDomain(language) => {

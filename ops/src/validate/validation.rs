@@ -10,7 +10,7 @@ use crate::tfmd::anomaly_info::{Severity, Type};
 use crate::tfmd::{Anomalies, AnomalyInfo, DriftSkewInfo, Path, Schema};
 
 /// What is wrong with one feature, or with the dataset.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Finding {
     /// How severe it is: as the severest reason.
     pub severity: Severity,
