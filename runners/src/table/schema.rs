@@ -207,8 +207,8 @@ mod tests {
         );
         let options = TableOptions { width: 120, ..TableOptions::default() };
         let expected = "\
-feature  type    presence       values  domain                 also
-fare     FLOAT   required       single                         drift JSD ≤ 0.1
+feature  type    presence       values  domain               also
+fare     FLOAT   required       single                       drift JSD ≤ 0.1
 s        STRUCT  optional               1 field
 s.pay    BYTES   optional               \"card\", \"\\u{1b}[2J\"  not in SERVING
 old      INT     not validated
