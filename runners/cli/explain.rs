@@ -6,10 +6,10 @@ use clap::Args;
 use engine::{Error, Result};
 use ops::drift::{Comparison, DriftOptions, DriftPolicy, compare};
 use ops::explain;
-use ops::tfmd::{Schema, load_anomalies, load_schema};
+use ops::tfmd::{load_anomalies, load_schema};
 
 use crate::failure::Done;
-use crate::options::in_file;
+use crate::options::{in_file, load};
 use crate::output;
 
 const HELP: &str = "\
@@ -78,7 +78,7 @@ fn text(args: &ExplainArgs) -> Result<String> {
     };
     let others = output::read_statistics(other)?;
     let control = others.all_examples().map_err(|error| in_file(other, &error))?;
-    let schema = args.schema.as_deref().map(read_schema).transpose()?;
+    let schema = args.schema.as_deref().map(|path| load(path, load_schema)).transpose()?;
     let options = DriftOptions {
         policy: DriftPolicy::Significant,
         comparison: if args.skew { Comparison::Skew } else { Comparison::Drift },
@@ -98,10 +98,4 @@ fn text(args: &ExplainArgs) -> Result<String> {
         Some(feature) => explain::explain_comparison(current, control, feature, &options),
         None => Ok(explain::explain_drift(&compare(current, control, &options))),
     }
-}
-
-fn read_schema(path: &Path) -> Result<Schema> {
-    let bytes = std::fs::read(path)
-        .map_err(|e| Error::io(format_args!("read `{}`", path.display()), &e))?;
-    load_schema(&bytes).map_err(|error| in_file(path, &error))
 }

@@ -5,6 +5,7 @@ mod demo;
 mod examples;
 mod explain;
 mod failure;
+mod forms;
 mod generate;
 mod generators;
 mod input;

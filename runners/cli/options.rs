@@ -129,7 +129,7 @@ impl OptionArgs {
     /// Reads the files that flags name, and checks what no single flag can know.
     pub(crate) fn load(mut self) -> Result<Self> {
         if let Some(path) = &self.schema {
-            let schema = tfmd::load_schema(&read(path)?).map_err(|error| in_file(path, &error))?;
+            let schema = load(path, tfmd::load_schema)?;
             self.schema_text = Some(tfmd::text::print(&schema));
         }
         if let Some(path) = &self.slicing_config {
@@ -254,7 +254,7 @@ impl OptionArgs {
 }
 
 fn load_slices(path: &Path) -> Result<Vec<SliceFeatures>> {
-    let config = tfmd::load_slicing_config(&read(path)?).map_err(|error| in_file(path, &error))?;
+    let config = load(path, tfmd::load_slicing_config)?;
     let mut slices = Vec::new();
     for spec in config.slicing_specs {
         if !spec.slice_keys_sql.is_empty() {
@@ -273,6 +273,23 @@ fn load_slices(path: &Path) -> Result<Vec<SliceFeatures>> {
     Ok(slices)
 }
 
+/// Reads a message of any form from a file.
+pub(crate) fn load<M>(path: &Path, load: fn(&[u8]) -> Result<M>) -> Result<M> {
+    load(&read(path)?).map_err(|error| in_file(path, &error))
+}
+
+/// Reads a file whole; `-` is stdin.
+pub(crate) fn read_or_stdin(path: &Path) -> Result<Vec<u8>> {
+    if path != Path::new("-") {
+        return read(path);
+    }
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes)
+        .map_err(|e| Error::io("read `-`", &e))?;
+    Ok(bytes)
+}
+
+/// Reads a file whole.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|e| Error::io(format_args!("read `{}`", path.display()), &e))
 }

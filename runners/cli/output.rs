@@ -4,41 +4,26 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use datasets::TfRecordWriter;
-use datasets::artifacts::{AtomicFile, refuse_inputs};
+use datasets::artifacts::refuse_inputs;
 use datasets::inputs::InputFile;
 use engine::{Error, ErrorKind, Result};
-use ops::tfmd::{DatasetFeatureStatisticsList, encode, json, text};
+use ops::tfmd::{DatasetFeatureStatisticsList, encode};
 use runners::table::{Sort, TableOptions};
 
 use crate::args::OutputArgs;
 use crate::failure::{Done, Failure};
-use crate::interrupt;
+use crate::forms::{Form, form_of, write_files};
+use crate::options::{in_file, read_or_stdin};
 
-/// The form of statistics in a file.
-#[derive(Clone, Copy)]
-struct Form {
-    suffix: &'static str,
-    bytes: fn(&DatasetFeatureStatisticsList) -> Vec<u8>,
-}
-
-/// Every form, by how the file's name ends.
-const FORMS: [Form; 4] = [
-    Form { suffix: "pb", bytes: encode },
-    Form { suffix: "pbtxt", bytes: |statistics| text::print(statistics).into_bytes() },
-    Form { suffix: "tfrecord", bytes: one_record },
-    Form { suffix: "json", bytes: |statistics| as_json(statistics).into_bytes() },
-];
+/// Every form of statistics in a file.
+pub(crate) static FORMS: [Form<DatasetFeatureStatisticsList>; 4] =
+    [Form::BINARY, Form::TEXT, Form { suffix: "tfrecord", bytes: one_record }, Form::JSON];
 
 /// What `load_statistics` of TFDV reads: the binary form as one record.
 fn one_record(statistics: &DatasetFeatureStatisticsList) -> Vec<u8> {
     let mut writer = TfRecordWriter::new(Vec::new());
     writer.write(&encode(statistics)).expect("a Vec takes every write");
     writer.into_inner()
-}
-
-/// Statistics as JSON, with a line feed at the end.
-pub(crate) fn as_json(statistics: &DatasetFeatureStatisticsList) -> String {
-    json::print(statistics, &json::JsonOptions::default()) + "\n"
 }
 
 /// Endings of files of statistics; data has others.
@@ -52,20 +37,15 @@ pub(crate) fn is_statistics(path: &Path) -> bool {
 
 /// The files to write, checked as far as that can be done before there is anything to write.
 pub(crate) struct Outputs {
-    files: Vec<(PathBuf, Form)>,
+    files: Vec<(PathBuf, &'static Form<DatasetFeatureStatisticsList>)>,
 }
 
 impl Outputs {
-    /// The form of statistics in a file of this name.
-    pub(crate) fn form_of(path: &Path) -> Result<fn(&DatasetFeatureStatisticsList) -> Vec<u8>> {
-        form_of(path).map(|form| form.bytes)
-    }
-
     /// Checks that every name has a known ending and that no input would be overwritten.
     pub(crate) fn check(args: &OutputArgs, inputs: &[InputFile]) -> Result<Self> {
-        let mut files: Vec<(PathBuf, Form)> = Vec::new();
+        let mut files: Vec<(PathBuf, _)> = Vec::new();
         for path in &args.outputs {
-            let form = form_of(path)?;
+            let form = form_of(&FORMS, path)?;
             if files.iter().any(|(other, _)| other == path) {
                 return Err(Error::invalid(format!("`{}` is to be written twice", path.display())));
             }
@@ -87,27 +67,9 @@ impl Outputs {
 
     /// Writes every file, or none under its final name.
     pub(crate) fn write(&self, statistics: &DatasetFeatureStatisticsList) -> Result<()> {
-        let _writing = interrupt::writing();
-        let mut written = Vec::new();
-        for (path, form) in &self.files {
-            let mut file = AtomicFile::create(path)?;
-            file.write_all(&(form.bytes)(statistics))
-                .map_err(|e| Error::io(format_args!("write `{}`", path.display()), &e))?;
-            written.push(file);
-        }
-        written.into_iter().try_for_each(AtomicFile::commit)
+        let files = self.files.iter();
+        write_files(files.map(|(path, form)| (path.as_path(), (form.bytes)(statistics))))
     }
-}
-
-fn form_of(path: &Path) -> Result<Form> {
-    let suffix = path.extension().unwrap_or_default();
-    let form = FORMS.iter().find(|form| form.suffix == suffix);
-    form.copied().ok_or_else(|| {
-        let message = format!("cannot tell in which form to write `{}`", path.display());
-        Error::invalid(message)
-            .with_detail("The end of the name says it.")
-            .with_hint("Use .pb, .pbtxt, .tfrecord or .json.")
-    })
 }
 
 /// Prints to stdout.
@@ -155,14 +117,8 @@ pub(crate) fn read_statistics(path: &Path) -> Result<DatasetFeatureStatisticsLis
 pub(crate) fn read_statistics_and_bytes(
     path: &Path,
 ) -> Result<(Vec<u8>, DatasetFeatureStatisticsList)> {
-    let bytes = if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map(|_| bytes)
-    } else {
-        std::fs::read(path)
-    };
+    let bytes = read_or_stdin(path)?;
     let shown = path.display();
-    let bytes = bytes.map_err(|e| Error::io(format_args!("read `{shown}`"), &e))?;
     let mut records = datasets::TfRecordReader::new(&bytes[..]);
     let record = match records.next_frame() {
         Ok(Some(datasets::Frame::Record(record))) => Some(record.to_vec()),
@@ -174,6 +130,6 @@ pub(crate) fn read_statistics_and_bytes(
         _ => None,
     };
     let statistics = ops::tfmd::load_statistics(record.as_deref().unwrap_or(&bytes))
-        .map_err(|error| crate::options::in_file(path, &error))?;
+        .map_err(|error| in_file(path, &error))?;
     Ok((bytes, statistics))
 }

@@ -6,7 +6,9 @@ use clap::Args;
 use engine::{Error, Result};
 use ops::drift::{Comparison, DriftOptions, DriftPolicy, compare};
 use ops::tfmd::anomalies::BaselineSchema;
-use ops::tfmd::{Anomalies, DatasetFeatureStatistics, DatasetFeatureStatisticsList, Schema};
+use ops::tfmd::{
+    Anomalies, DatasetFeatureStatistics, DatasetFeatureStatisticsList, Schema, load_anomalies,
+};
 use ops::validate::{ControlStatistics, ValidateOptions, Validation, validate_statistics};
 use runners::report::{Data, Distances, Report, Span, distances_of_report, fingerprint, render};
 
@@ -102,13 +104,9 @@ pub(crate) fn run(args: &ReportArgs) -> Done {
         }
         None => None,
     };
-    let mut anomalies: Option<Anomalies> = match &args.anomalies {
-        Some(path) => {
-            let anomalies = ops::tfmd::load_anomalies(&options::read(path)?);
-            Some(anomalies.map_err(|e| options::in_file(path, &e))?)
-        }
-        None => None,
-    };
+    let anomalies = args.anomalies.as_deref();
+    let mut anomalies: Option<Anomalies> =
+        anomalies.map(|path| options::load(path, load_anomalies)).transpose()?;
     let judged_by = schema.as_ref().map(|(schema, _)| schema.clone());
     let judged_by = judged_by.or_else(|| match anomalies.as_ref()?.baseline_schema.as_ref()? {
         BaselineSchema::Baseline(schema) | BaselineSchema::BaselineV1(schema) => {

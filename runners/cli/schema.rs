@@ -12,6 +12,7 @@ use runners::table::{Sort, render_schema};
 
 use crate::args::{InputArgs, RunArgs};
 use crate::failure::{Done, Failure};
+use crate::forms::as_json;
 use crate::options::OptionArgs;
 use crate::output;
 
@@ -150,7 +151,7 @@ pub(crate) fn run(args: &SchemaCommand) -> Done {
 fn show(args: &ShowArgs) -> Done {
     let schema = read_schema(&args.file)?.schema;
     if args.json {
-        return output::print(&files::as_json(&schema));
+        return output::print(&as_json(&schema));
     }
     output::print(&render_schema(&schema, &output::table_options(Sort::Given)))
 }

@@ -13,7 +13,7 @@ pub(crate) fn run(args: &ShowArgs) -> Done {
     let mut statistics = output::read_statistics(&args.file)?;
     select(&mut statistics, &args.view)?;
     if args.json {
-        return output::print(&output::as_json(&statistics));
+        return output::print(&crate::forms::as_json(&statistics));
     }
     let sort = match args.view.sort {
         SortArg::Given => Sort::Given,

@@ -1,26 +1,26 @@
 //! `frazil skew`: two sets of examples, joined by identifier and compared feature by feature.
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use datasets::artifacts::{AtomicFile, refuse_inputs};
+use datasets::artifacts::refuse_inputs;
 use datasets::inputs::InputFile;
 use datasets::{ExampleEncoder, TfRecordWriter};
 use engine::{Batch, Error, Flatten, Pipeline, Receipt, Result, Source};
 use ops::skew::{Skew, SkewOptions, detect_feature_skew, shown};
-use ops::tfmd::{FeatureSkewResults, SkewPair, encode, json, text};
+use ops::tfmd::{FeatureSkewResults, SkewPair, encode};
 use runners::rows::read_rows;
 use runners::table::{ShownPair, Sort, render_skew};
 
 use crate::args::{InputArgs, RunArgs};
 use crate::failure::{Done, Failure};
+use crate::forms::{Form, as_json, form_of, write_files};
 use crate::input::{Input, open_both};
 use crate::run::Run;
-use crate::{interrupt, output, receipt};
+use crate::{output, receipt};
 
 const HELP: &str = "\
 Examples:
@@ -101,23 +101,9 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The form of results in a file.
-struct Form {
-    suffix: &'static str,
-    bytes: fn(&FeatureSkewResults) -> Vec<u8>,
-}
-
-/// Every form, by how the file's name ends.
-static FORMS: [Form; 4] = [
-    Form { suffix: "pb", bytes: encode },
-    Form { suffix: "pbtxt", bytes: |results| text::print(results).into_bytes() },
-    Form { suffix: "json", bytes: |results| as_json(results).into_bytes() },
-    Form { suffix: "tfrecord", bytes: records },
-];
-
-fn as_json(results: &FeatureSkewResults) -> String {
-    json::print(results, &json::JsonOptions::default()) + "\n"
-}
+/// Every form of results in a file.
+static FORMS: [Form<FeatureSkewResults>; 4] =
+    [Form::BINARY, Form::TEXT, Form::JSON, Form { suffix: "tfrecord", bytes: records }];
 
 /// What TFDV's `skew_results_sink` writes.
 fn records(results: &FeatureSkewResults) -> Vec<u8> {
@@ -134,7 +120,7 @@ struct Found {
     receipt: Receipt,
     source: Arc<dyn Source>,
     base_shards: usize,
-    forms: Vec<(PathBuf, &'static Form)>,
+    forms: Vec<(PathBuf, &'static Form<FeatureSkewResults>)>,
 }
 
 pub(crate) fn run(args: &SkewArgs) -> Done {
@@ -148,7 +134,8 @@ pub(crate) fn run(args: &SkewArgs) -> Done {
     }
     let elapsed = start.elapsed();
     let pairs = fill(args, &mut found)?;
-    write(&found)?;
+    let results = &found.skew.results;
+    write_files(found.forms.iter().map(|(path, form)| (path.as_path(), (form.bytes)(results))))?;
     if let Some(path) = &args.output.receipt {
         receipt::write(path, &found.receipt, elapsed)?;
     }
@@ -204,22 +191,14 @@ fn once(names: &[String]) -> Vec<String> {
 }
 
 /// The files to write, checked as far as that can be done before there is anything to write.
-fn forms(args: &SkewOutputArgs, inputs: &[InputFile]) -> Result<Vec<(PathBuf, &'static Form)>> {
+fn forms(
+    args: &SkewOutputArgs,
+    inputs: &[InputFile],
+) -> Result<Vec<(PathBuf, &'static Form<FeatureSkewResults>)>> {
     for path in args.outputs.iter().chain(&args.receipt) {
         refuse_inputs(path, inputs)?;
     }
-    let form = |path: &PathBuf| {
-        let suffix = path.extension().unwrap_or_default();
-        let form = FORMS.iter().find(|form| form.suffix == suffix);
-        let form = form.ok_or_else(|| {
-            let message = format!("cannot tell in which form to write `{}`", path.display());
-            Error::invalid(message)
-                .with_detail("The end of the name says it.")
-                .with_hint("Use .pb, .pbtxt, .json or .tfrecord.")
-        })?;
-        Ok((path.clone(), form))
-    };
-    args.outputs.iter().map(form).collect()
+    args.outputs.iter().map(|path| Ok((path.clone(), form_of(&FORMS, path)?))).collect()
 }
 
 /// Puts the examples into the pairs that were chosen, and makes them readable.
@@ -253,19 +232,6 @@ fn show(args: &SkewArgs, pair: &SkewPair, rows: [&Batch; 2]) -> Result<ShownPair
     let values = |name: &String| Ok([name.clone(), shown(rows[0], name)?, shown(rows[1], name)?]);
     let features = differing.into_iter().flatten().map(values).collect::<Result<_>>()?;
     Ok(ShownPair { identifier, features })
-}
-
-/// Writes every file, or none under its final name.
-fn write(found: &Found) -> Result<()> {
-    let _writing = interrupt::writing();
-    let mut written = Vec::new();
-    for (path, form) in &found.forms {
-        let mut file = AtomicFile::create(path as &Path)?;
-        file.write_all(&(form.bytes)(&found.skew.results))
-            .map_err(|e| Error::io(format_args!("write `{}`", path.display()), &e))?;
-        written.push(file);
-    }
-    written.into_iter().try_for_each(AtomicFile::commit)
 }
 
 /// What was read of both sides.

@@ -68,7 +68,7 @@ pub(crate) fn deliver(
 ) -> Done {
     outputs.write(statistics)?;
     if args.json {
-        output::print(&output::as_json(statistics))?;
+        output::print(&crate::forms::as_json(statistics))?;
     } else if outputs.is_empty() {
         output::print(&render(statistics, &output::table_options(Sort::Given)))?;
     }

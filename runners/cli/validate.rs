@@ -1,21 +1,19 @@
 //! `frazil validate`: statistics or data against a schema, and the gate's verdict.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use datasets::artifacts::{AtomicFile, refuse_inputs};
+use datasets::artifacts::refuse_inputs;
 use datasets::inputs::InputFile;
 use engine::{Error, Outputs, Pipeline, Result, Shard};
 use ops::drift::{Comparison, DriftOptions, DriftPolicy, DriftReport, compare};
 use ops::stats::generate_statistics;
 use ops::tfmd::anomaly_info::{Severity, Type};
 use ops::tfmd::{
-    Anomalies, DatasetFeatureStatistics, DatasetFeatureStatisticsList, Schema, encode, json,
-    load_schema, text,
+    Anomalies, DatasetFeatureStatistics, DatasetFeatureStatisticsList, Schema, load_schema,
 };
 use ops::validate::{
     ControlStatistics, KINDS, Severities, ValidateOptions, Validation, Validator, unchecked,
@@ -26,10 +24,11 @@ use runners::table::Sort;
 use crate::args::{InputArgs, RunArgs};
 use crate::examples::{self, ExampleArgs, Examples, FoundExamples};
 use crate::failure::{Done, Failure};
+use crate::forms::{Form, form_of, write_files};
 use crate::input::Input;
-use crate::options::{OptionArgs, in_file};
+use crate::options::{OptionArgs, load};
 use crate::run::Run;
-use crate::{interrupt, output, receipt};
+use crate::{output, receipt};
 
 const HELP: &str = "\
 Examples:
@@ -182,22 +181,8 @@ fn parse_severity(text: &str) -> Result<(Type, Severity), String> {
     Ok((found.r#type, severity))
 }
 
-/// The form of anomalies in a file, by how its name ends.
-fn form(path: &Path) -> Result<fn(&Anomalies) -> Vec<u8>> {
-    match path.extension().and_then(|ending| ending.to_str()) {
-        Some("pb") => Ok(encode),
-        Some("pbtxt") => Ok(|anomalies| text::print(anomalies).into_bytes()),
-        Some("json") => {
-            Ok(|anomalies| (json::print(anomalies, &json::JsonOptions::default()) + "\n").into())
-        }
-        _ => {
-            let message = format!("cannot tell in which form to write `{}`", path.display());
-            Err(Error::invalid(message)
-                .with_detail("The end of the name says it.")
-                .with_hint("Use .pb, .pbtxt or .json."))
-        }
-    }
-}
+/// Every form of anomalies in a file.
+static FORMS: [Form<Anomalies>; 3] = [Form::BINARY, Form::TEXT, Form::JSON];
 
 /// Statistics that were read or computed.
 struct Given {
@@ -226,7 +211,7 @@ struct Gathered {
 }
 
 pub(crate) fn run(args: &ValidateArgs) -> Done {
-    args.output.outputs.iter().try_for_each(|path| form(path).map(|_| ()))?;
+    args.output.outputs.iter().try_for_each(|path| form_of(&FORMS, path).map(drop))?;
     let alpha = args.control.alpha;
     if !(alpha > 0.0 && alpha < 1.0) {
         return Err(Error::invalid(format!("`--alpha {alpha}` is not a share"))
@@ -234,7 +219,7 @@ pub(crate) fn run(args: &ValidateArgs) -> Done {
             .into());
     }
     if let Some(path) = &args.output.statistics {
-        output::Outputs::form_of(path)?;
+        form_of(&output::FORMS, path)?;
     }
     let run = Run::start(&args.run, args.output.quiet)?;
     let (is_leader, is_quiet) = (run.is_leader(), run.is_quiet());
@@ -279,9 +264,7 @@ fn gather(args: &ValidateArgs, run: &Run) -> Result<Gathered> {
         return Err(Error::invalid("there is no schema to validate against")
             .with_hint("Give one with `--schema FILE`; `frazil schema infer` makes one."));
     };
-    let bytes = std::fs::read(path)
-        .map_err(|e| Error::io(format_args!("read `{}`", path.display()), &e))?;
-    let schema = Arc::new(load_schema(&bytes).map_err(|error| in_file(path, &error))?);
+    let schema = Arc::new(load(path, load_schema)?);
     let control = |input: &Option<String>| -> Result<Option<Given>> {
         let Some(input) = input else { return Ok(None) };
         given(std::slice::from_ref(input), args, None, run, &schema).map(Some)
@@ -364,22 +347,16 @@ fn judge(args: &ValidateArgs, gathered: &Gathered) -> Result<(Gate, Anomalies)> 
             .transpose()?,
     };
     let validator = Validator::new(schema, &options)?;
-    let all = |given: &'_ Option<Given>| -> Result<Option<DatasetFeatureStatistics>> {
-        given.as_ref().map(|given| given.statistics.all_examples().cloned()).transpose()
-    };
-    let (previous, serving) = (all(&gathered.previous)?, all(&gathered.serving)?);
-    let previous_version = all(&gathered.previous_version)?;
+    let given = [&gathered.previous, &gathered.serving, &gathered.previous_version];
+    let [previous, serving, previous_version] =
+        given.map(|given| given.as_ref().map(|given| given.statistics.all_examples()).transpose());
+    let (previous, serving) = (previous?, serving?);
     let current = gathered.current.statistics.all_examples()?;
-    let controls = ControlStatistics {
-        previous_span: previous.as_ref(),
-        serving: serving.as_ref(),
-        previous_version: previous_version.as_ref(),
-    };
+    let controls =
+        ControlStatistics { previous_span: previous, serving, previous_version: previous_version? };
     let mut validation = validator.validate(current, controls);
     let mut comparisons = Vec::new();
-    for (comparison, control) in
-        [(Comparison::Drift, previous.as_ref()), (Comparison::Skew, serving.as_ref())]
-    {
+    for (comparison, control) in [(Comparison::Drift, previous), (Comparison::Skew, serving)] {
         let Some(control) = control.filter(|_| !validation.data_missing) else { continue };
         let report = moved(args, schema, comparison, current, control);
         validation.judge_significance(&report, &options.severities);
@@ -390,7 +367,7 @@ fn judge(args: &ValidateArgs, gathered: &Gathered) -> Result<(Gate, Anomalies)> 
         validation.add_tail(&examples.summary, &mut left, schema, &options.severities);
     }
     let none = ControlStatistics::default();
-    let before = previous.as_ref().map(|previous| validator.validate(previous, none));
+    let before = previous.map(|previous| validator.validate(previous, none));
     let mut anomalies = validation.to_anomalies(schema);
     let mut checked = vec![Checked {
         slice: String::new(),
@@ -463,14 +440,11 @@ fn moved(
 /// Adds the anomalies of a slice to the message, under names that TFDV gives them.
 fn add_slice(anomalies: &mut Anomalies, name: &str, validation: &Validation) {
     for (_, mut info) in validation.to_anomalies(&Schema::default()).anomaly_info {
-        let mut path = info.path.take().unwrap_or_default();
+        let path = info.path.get_or_insert_default();
         if let Some(first) = path.step.first_mut() {
             *first = format!("slice({name})::{first}");
         }
         anomalies.anomaly_info.insert(path.to_string(), info);
-        if let Some(info) = anomalies.anomaly_info.get_mut(&path.to_string()) {
-            info.path = Some(path);
-        }
     }
 }
 
@@ -483,21 +457,14 @@ fn write(
 ) -> Result<()> {
     let mut files: Vec<(&Path, Vec<u8>)> = Vec::new();
     for path in &args.output.outputs {
-        files.push((path, form(path)?(anomalies)));
+        files.push((path, (form_of(&FORMS, path)?.bytes)(anomalies)));
     }
     if let Some(path) = &args.output.junit {
         files.push((path, gate::junit(gate).into_bytes()));
     }
     if let Some(path) = &args.output.statistics {
-        files.push((path, output::Outputs::form_of(path)?(&gathered.current.statistics)));
+        let form = form_of(&output::FORMS, path)?;
+        files.push((path, (form.bytes)(&gathered.current.statistics)));
     }
-    let _writing = interrupt::writing();
-    let mut written = Vec::new();
-    for (path, bytes) in files {
-        let mut file = AtomicFile::create(path)?;
-        file.write_all(&bytes)
-            .map_err(|e| Error::io(format_args!("write `{}`", path.display()), &e))?;
-        written.push(file);
-    }
-    written.into_iter().try_for_each(AtomicFile::commit)
+    write_files(files)
 }

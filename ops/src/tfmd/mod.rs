@@ -43,6 +43,7 @@ pub use generated::skew::{
 };
 pub use generated::slicing::{SlicingConfig, SlicingSpec};
 pub use load::{load_anomalies, load_schema, load_slicing_config, load_statistics};
+pub use prost_reflect::ReflectMessage;
 pub use prost_reflect::prost_types::Any;
 pub use view::{ALL_EXAMPLES, DatasetView, FeatureView};
 pub use wire::{encode, pack, unpack};

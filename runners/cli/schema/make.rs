@@ -3,22 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use datasets::artifacts::{refuse_inputs, write_atomic};
+use datasets::artifacts::refuse_inputs;
 use datasets::inputs::InputFile;
 use engine::{Error, Result};
 use ops::schema::{InferOptions, diff, infer_schema, suggest};
 use ops::tfmd::{DatasetFeatureStatisticsList, text};
 use ops::validate::{UpdateOptions, update_schema};
 
-use super::files::{form, write_schema};
+use super::files::{FORMS, write_schema};
 use super::{FromArgs, InferArgs, UpdateArgs, read_schema};
 use crate::args::{OutputArgs, StatsArgs};
 use crate::failure::Done;
+use crate::forms::{form_of, write_files};
 use crate::run::Run;
-use crate::{interrupt, output, receipt, stats};
-
-/// Endings of files of statistics; data has others.
-const STATISTICS: [&str; 3] = ["pb", "pbtxt", "json"];
+use crate::{output, receipt, stats};
 
 pub(super) fn infer(args: &InferArgs) -> Done {
     let outputs: Vec<&Path> =
@@ -39,8 +37,7 @@ pub(super) fn infer(args: &InferArgs) -> Done {
     if let Some(path) = &args.suggest {
         let suggested = suggest(&schema, &statistics)?;
         if path.extension().is_some_and(|ending| ending == "pbtxt") {
-            let _writing = interrupt::writing();
-            write_atomic(path, suggested.text().as_bytes())?;
+            write_files([(path.as_path(), suggested.text().into_bytes())])?;
         } else {
             write_schema(path, &suggested.schema)?;
         }
@@ -58,7 +55,7 @@ fn check_outputs(args: &FromArgs, outputs: &[&Path]) -> Result<()> {
         .map(|input| InputFile { path: input.clone(), bytes: 0 })
         .collect();
     for (i, path) in outputs.iter().enumerate() {
-        form(path)?;
+        form_of(&FORMS, path)?;
         refuse_inputs(path, &inputs)?;
         if outputs[..i].contains(path) {
             return Err(Error::invalid(format!("`{}` is to be written twice", path.display())));
@@ -99,8 +96,7 @@ fn statistics(
 ) -> Result<Option<DatasetFeatureStatisticsList>> {
     if let [input] = args.inputs.as_slice() {
         let path = Path::new(input);
-        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-        if input == "-" || STATISTICS.contains(&ending) {
+        if output::is_statistics(path) {
             return output::read_statistics(path).map(Some);
         }
         if path.is_file()
