@@ -9,11 +9,7 @@ use ops::drift::{
 };
 use ops::tfmd::drift_skew_info::Measurement;
 use ops::tfmd::drift_skew_info::measurement::Type;
-use ops::tfmd::histogram::HistogramType;
-use ops::tfmd::{
-    self, DatasetFeatureStatistics, FeatureComparator, FeatureNameStatistics, HistogramSelection,
-    histogram_selection,
-};
+use ops::tfmd::{self, DatasetFeatureStatistics, DatasetView, FeatureComparator};
 
 use crate::calibration::everything;
 use crate::support::shared;
@@ -43,8 +39,7 @@ fn golden_distances() {
                 for measurement in measurements {
                     let control = statistics(&case.join(control)).unwrap();
                     let comparator = comparator.as_ref().unwrap();
-                    let pair = (feature_at(&current, path), feature_at(&control, path));
-                    let found = measure(measurement, comparator, pair);
+                    let found = measure(measurement, comparator, (&current, &control), path);
                     let expected = measurement.value();
                     assert!(
                         (found - expected).abs() <= 1e-12,
@@ -62,14 +57,13 @@ fn golden_distances() {
 fn measure(
     measurement: &Measurement,
     comparator: &FeatureComparator,
-    (current, control): (&FeatureNameStatistics, &FeatureNameStatistics),
+    (current, control): (&DatasetFeatureStatistics, &DatasetFeatureStatistics),
+    path: &tfmd::Path,
 ) -> f64 {
-    let source = comparator.jensen_shannon_divergence.as_ref().and_then(|js| js.source.as_ref());
-    let kind = match source.map(HistogramSelection::r#type) {
-        Some(histogram_selection::Type::Quantiles) => HistogramType::Quantiles,
-        _ => HistogramType::Standard,
-    };
-    let (x, y) = (Values::of(current, false, kind), Values::of(control, false, kind));
+    let kind = comparator.histogram_type();
+    let views = (DatasetView::new(current), DatasetView::new(control));
+    let x = Values::of(views.0.get(path).unwrap(), kind);
+    let y = Values::of(views.1.get(path).unwrap(), kind);
     match measurement.r#type() {
         Type::LInfty => infinity_norm(&x.labels, &y.labels).value,
         Type::NormalizedAbsoluteDifference => normalized_abs_difference(&x.labels, &y.labels).value,
@@ -81,13 +75,6 @@ fn measure(
 fn statistics(path: &Path) -> Option<DatasetFeatureStatistics> {
     let statistics = tfmd::load_statistics(&std::fs::read(path).ok()?).unwrap();
     statistics.datasets.into_iter().next()
-}
-
-fn feature_at<'a>(
-    statistics: &'a DatasetFeatureStatistics,
-    path: &tfmd::Path,
-) -> &'a FeatureNameStatistics {
-    statistics.features.iter().find(|feature| feature.path_or_name() == *path).unwrap()
 }
 
 /// Distances of drawn statistics: 0 for the same, the same both ways round, and within their bounds.

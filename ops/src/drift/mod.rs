@@ -52,7 +52,7 @@ pub use options::DriftOptions;
 pub use report::{
     Comparison, Contributor, DriftPolicy, DriftReport, FeatureDrift, Kind, Measurement, Verdict,
 };
-pub use values::{Labels, Values, labels_of};
+pub use values::{Labels, Values};
 
 /// Every metric, in the order in which they are reported.
 pub static METRICS: &[Metric] = &[

@@ -4,10 +4,7 @@ use super::curve::Curve;
 use super::table::{Counts, Side, Table, all, listed};
 use super::{CellValues, DriftOptions, DriftPolicy, Kind, Labels};
 use crate::tfmd::histogram::HistogramType;
-use crate::tfmd::histogram_selection::Type as Source;
-use crate::tfmd::{
-    CommonStatistics, FeatureComparator, FeatureView, Histogram, HistogramSelection,
-};
+use crate::tfmd::{CommonStatistics, FeatureComparator, FeatureView, Histogram};
 
 /// Both sides of one feature.
 pub(super) struct Pair<'a> {
@@ -106,11 +103,7 @@ impl<'a> Pair<'a> {
             (false, DriftPolicy::Significant) => threshold,
             (false, DriftPolicy::Tfdv) => threshold.map(|_| f64::INFINITY),
         };
-        let source = divergence.and_then(|divergence| divergence.source.as_ref());
-        let source = match source.map(HistogramSelection::r#type) {
-            Some(Source::Quantiles) => HistogramType::Quantiles,
-            _ => HistogramType::Standard,
-        };
+        let source = comparator.map_or(HistogramType::Standard, FeatureComparator::histogram_type);
         let curve = |side: &Sample<'_>| Curve::of(side.quantiles, side.standard);
         let curves =
             (kind == Kind::Numbers).then(|| curve(&current).zip(curve(&control))).flatten();

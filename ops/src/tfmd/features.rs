@@ -6,12 +6,24 @@ use engine::{Error, Result};
 
 use super::feature::{DomainInfo, PresenceConstraints, ShapeType};
 use super::feature_name_statistics::{FieldId, Stats};
+use super::histogram::HistogramType;
 use super::string_domain::Categorical;
 use super::{
-    CommonStatistics, CustomStatistic, Feature, FeatureNameStatistics, FeaturePresence,
-    FeatureType, FixedShape, LifecycleStage, Path, Schema, SparseFeature, StringDomain,
-    WeightedFeature,
+    CommonStatistics, CustomStatistic, Feature, FeatureComparator, FeatureNameStatistics,
+    FeaturePresence, FeatureType, FixedShape, HistogramSelection, LifecycleStage, Path, Schema,
+    SparseFeature, StringDomain, WeightedFeature, histogram_selection,
 };
+
+impl FeatureComparator {
+    /// Which histogram of numbers the Jensen–Shannon divergence is taken of.
+    pub fn histogram_type(&self) -> HistogramType {
+        let source = self.jensen_shannon_divergence.as_ref().and_then(|c| c.source.as_ref());
+        match source.map(HistogramSelection::r#type) {
+            Some(histogram_selection::Type::Quantiles) => HistogramType::Quantiles,
+            _ => HistogramType::Standard,
+        }
+    }
+}
 
 impl Feature {
     /// Whether its values are categories rather than quantities.

@@ -4,13 +4,11 @@ use std::ops::ControlFlow;
 
 use super::anomalies_of_sets as text;
 use super::anomalies_of_sets::Compared;
-use super::reason::Reason;
 use super::subject::Subject;
 use crate::drift::{Values, infinity_norm, jensen_shannon, normalized_abs_difference};
 use crate::tfmd::anomaly_info::Type;
 use crate::tfmd::drift_skew_info::{Measurement, measurement};
-use crate::tfmd::histogram::HistogramType;
-use crate::tfmd::{DatasetView, Feature, FeatureComparator, FeatureView, histogram_selection};
+use crate::tfmd::{DatasetView, Feature, FeatureComparator};
 
 /// One of the two comparators that a feature may have.
 struct Comparison {
@@ -58,6 +56,51 @@ pub(super) fn check_skew(subject: &mut Subject<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
+/// A distance that a comparator may bound.
+struct Distance {
+    kind: Type,
+    name: &'static str,
+    measured: measurement::Type,
+    threshold: fn(&mut FeatureComparator) -> Option<&mut Option<f64>>,
+    /// The distance, and the label that is furthest apart where labels are asked for.
+    of: fn(&Values<'_>, &Values<'_>) -> Option<(f64, Option<String>)>,
+}
+
+/// Every distance, in the order of a comparison's rules.
+const DISTANCES: [Distance; 3] = [
+    Distance {
+        kind: Type::ComparatorLInftyHigh,
+        name: "Linfty distance",
+        measured: measurement::Type::LInfty,
+        threshold: |comparator| comparator.infinity_norm.as_mut().map(|c| &mut c.threshold),
+        of: |current, control| {
+            let distance = infinity_norm(&current.labels, &control.labels);
+            Some((distance.value, Some(distance.label.unwrap_or_default())))
+        },
+    },
+    Distance {
+        kind: Type::ComparatorNormalizedAbsoluteDifferenceHigh,
+        name: "normalized absolute difference",
+        measured: measurement::Type::NormalizedAbsoluteDifference,
+        threshold: |comparator| {
+            comparator.normalized_abs_difference.as_mut().map(|c| &mut c.threshold)
+        },
+        of: |current, control| {
+            let distance = normalized_abs_difference(&current.labels, &control.labels);
+            Some((distance.value, Some(distance.label.unwrap_or_default())))
+        },
+    },
+    Distance {
+        kind: Type::ComparatorJensenShannonDivergenceHigh,
+        name: "approximate Jensen-Shannon divergence",
+        measured: measurement::Type::JensenShannonDivergence,
+        threshold: |comparator| {
+            comparator.jensen_shannon_divergence.as_mut().map(|c| &mut c.threshold)
+        },
+        of: |current, control| jensen_shannon(current, control).map(|value| (value, None)),
+    },
+];
+
 fn compare(
     subject: &mut Subject<'_>,
     comparison: &Comparison,
@@ -65,109 +108,47 @@ fn compare(
     control: Option<&DatasetView<'_>>,
 ) -> Vec<Measurement> {
     let mut measurements = Vec::new();
-    let (Some(comparator), Some(control)) = (comparator, control) else { return measurements };
-    let linf = comparator.infinity_norm.and_then(|c| c.threshold);
-    let difference = comparator.normalized_abs_difference.and_then(|c| c.threshold);
-    let divergence = comparator.jensen_shannon_divergence.and_then(|c| c.threshold);
-    if linf.or(difference).or(divergence).is_none() {
+    let (Some(mut comparator), Some(control)) = (comparator, control) else { return measurements };
+    let thresholds = DISTANCES.map(|d| (d.threshold)(&mut comparator).and_then(|t| *t));
+    if thresholds.iter().all(Option::is_none) {
         return measurements;
     }
-    let edit = |feature: &mut Feature, change: &dyn Fn(&mut FeatureComparator)| {
-        if let Some(comparator) = (comparison.of)(feature) {
-            change(comparator);
-        }
-    };
     let view = subject.view;
     let Some(control) = control.get(view.path()) else {
         let reason = text::control_data_missing(comparison.compared, comparison.rules[3]);
-        subject.report(reason, |feature| (comparison.of)(feature).iter_mut().for_each(clear));
+        // There is nothing to compare with, so no threshold is left.
+        subject.report(reason, |feature| {
+            DISTANCES.iter().for_each(|distance| comparison.set(feature, distance, None));
+        });
         return measurements;
     };
-    let mut measured = |kind: measurement::Type, value: f64, threshold: f64| -> bool {
+    let kind = comparator.histogram_type();
+    let (current, control) = (Values::of(view, kind), Values::of(control, kind));
+    for ((distance, threshold), rule) in DISTANCES.iter().zip(thresholds).zip(comparison.rules) {
+        let Some(threshold) = threshold else { continue };
+        let Some((value, label)) = (distance.of)(&current, &control) else { continue };
         measurements.push(Measurement {
-            r#type: Some(kind.into()),
+            r#type: Some(distance.measured.into()),
             value: Some(value),
             threshold: Some(threshold),
         });
-        value > threshold
-    };
-    let high = |kind, name, rule: usize, distance: (f64, f64), label: Option<&str>| -> Reason {
-        text::high_distance(
-            kind,
-            name,
-            comparison.compared,
-            comparison.rules[rule],
-            distance,
-            label,
-        )
-    };
-    let kind = source_of(&comparator);
-    let (current, control) = (values(view, kind), values(control, kind));
-    if let Some(threshold) = linf {
-        let distance = infinity_norm(&current.labels, &control.labels);
-        let value = distance.value;
-        if measured(measurement::Type::LInfty, value, threshold) {
-            let label = Some(distance.label.as_deref().unwrap_or_default());
-            let kind = Type::ComparatorLInftyHigh;
-            let reason = high(kind, "Linfty distance", 0, (value, threshold), label);
-            subject.report(reason, |feature| {
-                edit(feature, &|c| set(&mut c.infinity_norm, |c| c.threshold = Some(value)));
-            });
+        if value > threshold {
+            let Distance { kind, name, .. } = *distance;
+            let of = comparison.compared;
+            let reason =
+                text::high_distance(kind, name, of, rule, (value, threshold), label.as_deref());
+            subject.report(reason, |feature| comparison.set(feature, distance, Some(value)));
         }
-    }
-    if let Some(threshold) = difference {
-        let distance = normalized_abs_difference(&current.labels, &control.labels);
-        let value = distance.value;
-        if measured(measurement::Type::NormalizedAbsoluteDifference, value, threshold) {
-            let label = Some(distance.label.as_deref().unwrap_or_default());
-            let kind = Type::ComparatorNormalizedAbsoluteDifferenceHigh;
-            let name = "normalized absolute difference";
-            let reason = high(kind, name, 1, (value, threshold), label);
-            subject.report(reason, |feature| {
-                edit(feature, &|c| {
-                    set(&mut c.normalized_abs_difference, |c| c.threshold = Some(value));
-                });
-            });
-        }
-    }
-    if let Some(threshold) = divergence
-        && let Some(value) = jensen_shannon(&current, &control)
-        && measured(measurement::Type::JensenShannonDivergence, value, threshold)
-    {
-        let kind = Type::ComparatorJensenShannonDivergenceHigh;
-        let name = "approximate Jensen-Shannon divergence";
-        let reason = high(kind, name, 2, (value, threshold), None);
-        subject.report(reason, |feature| {
-            edit(feature, &|c| {
-                set(&mut c.jensen_shannon_divergence, |c| c.threshold = Some(value));
-            });
-        });
     }
     measurements
 }
 
-fn set<C>(comparator: &mut Option<C>, change: impl FnOnce(&mut C)) {
-    if let Some(comparator) = comparator {
-        change(comparator);
+impl Comparison {
+    /// Sets the threshold of a distance, where the feature has one.
+    fn set(&self, feature: &mut Feature, distance: &Distance, threshold: Option<f64>) {
+        let comparator = (self.of)(feature).as_mut();
+        if let Some(found) = comparator.and_then(|comparator| (distance.threshold)(comparator)) {
+            *found = threshold;
+        }
     }
-}
-
-/// Leaves no threshold: there is nothing to compare with.
-fn clear(comparator: &mut FeatureComparator) {
-    set(&mut comparator.infinity_norm, |c| c.threshold = None);
-    set(&mut comparator.normalized_abs_difference, |c| c.threshold = None);
-    set(&mut comparator.jensen_shannon_divergence, |c| c.threshold = None);
-}
-
-/// Which histogram of numbers a comparator looks at.
-fn source_of(comparator: &FeatureComparator) -> HistogramType {
-    let source = comparator.jensen_shannon_divergence.and_then(|c| c.source);
-    match source.map(|source| source.r#type()) {
-        Some(histogram_selection::Type::Quantiles) => HistogramType::Quantiles,
-        _ => HistogramType::Standard,
-    }
-}
-
-fn values<'a>(view: FeatureView<'_, 'a>, kind: HistogramType) -> Values<'a> {
-    Values { labels: view.labels(), histogram: view.histogram(kind) }
 }
