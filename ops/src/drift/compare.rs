@@ -14,6 +14,7 @@ use super::{
 };
 use crate::tfmd::{
     DatasetFeatureStatistics, DatasetView, Feature, FeatureComparator, FeatureView, Path,
+    SchemaIndex,
 };
 
 /// Compares every feature of two datasets.
@@ -62,9 +63,10 @@ pub fn compare(
     for view in control.features() {
         paths.entry(view.path().clone()).or_default().1 = Some(view);
     }
+    let index = options.schema.map(SchemaIndex::new);
     let mut features = Vec::with_capacity(paths.len());
     for (path, views) in paths {
-        let feature = options.schema.and_then(|schema| schema.feature_at(&path));
+        let feature = index.as_ref().and_then(|index| index.feature(&path));
         if !feature.is_some_and(Feature::is_retired) {
             let comparator = feature.and_then(|feature| match options.comparison {
                 Comparison::Drift => feature.drift_comparator.as_ref(),

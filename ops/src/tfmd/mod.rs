@@ -19,6 +19,7 @@ mod float;
     reason = "generated code; the kinds of anomalies explain themselves by their names"
 )]
 mod generated;
+mod index;
 pub mod json;
 mod load;
 pub(crate) mod nearest;
@@ -42,6 +43,7 @@ pub use generated::skew::{
     ConfusionCount, FeatureSkew, FeatureSkewResults, MatchStats, SkewPair, confusion_count,
 };
 pub use generated::slicing::{SlicingConfig, SlicingSpec};
+pub(crate) use index::SchemaIndex;
 pub use load::{load_anomalies, load_schema, load_slicing_config, load_statistics};
 pub use prost_reflect::ReflectMessage;
 pub use prost_reflect::prost_types::Any;

@@ -32,7 +32,6 @@ pub use self::rules::{EXAMPLE_RULES, ExampleRule};
 use self::rules::{Kernel, Marks};
 pub use self::summary::{ReasonCount, ReasonSummary, SummarizeReasons};
 use super::anomalies as texts;
-use super::index::SchemaIndex;
 use super::reason::Reason;
 use super::subject::{Controls, is_in_environment, is_required};
 use super::walk::{Judged, judge};
@@ -43,6 +42,7 @@ use crate::tfmd::anomaly_info::Type;
 use crate::tfmd::feature::DomainInfo;
 use crate::tfmd::{
     DatasetFeatureStatistics, DatasetView, Feature, FeatureNameStatistics, FeaturePresence, Schema,
+    SchemaIndex,
 };
 
 /// How to validate examples.

@@ -18,7 +18,6 @@ mod domain;
 mod embedding;
 pub mod examples;
 mod image_domain;
-mod index;
 mod kinds;
 mod natural_language_domain;
 mod numeric_domain;

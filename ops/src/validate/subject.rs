@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::index::SchemaIndex;
 use super::reason::Reason;
 use crate::tfmd::drift_skew_info::Measurement;
 use crate::tfmd::feature::DomainInfo;
-use crate::tfmd::{DatasetView, Feature, FeatureView, LifecycleStage, Schema, StringDomain};
+use crate::tfmd::{
+    DatasetView, Feature, FeatureView, LifecycleStage, Schema, SchemaIndex, StringDomain,
+};
 
 /// What data are compared with, besides the schema.
 #[derive(Clone, Debug, Default)]

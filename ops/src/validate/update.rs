@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::Result;
 
-use super::index::SchemaIndex;
 use super::subject::{Controls, Subject, is_required, retire};
 use super::walk::{Judged, judge};
 use crate::schema::{InferOptions, create_column};
 use crate::tfmd::feature::DomainInfo;
 use crate::tfmd::{
     DatasetFeatureStatistics, DatasetView, Feature, FeatureView, LifecycleStage, Path, Schema,
-    SparseFeature, StringDomain,
+    SchemaIndex, SparseFeature, StringDomain,
 };
 
 /// How to update a schema.

@@ -7,7 +7,6 @@ use engine::{Error, Result};
 
 use super::anomalies as text;
 use super::anomalies_of_sets;
-use super::index::SchemaIndex;
 use super::reason::{Reason, Severities};
 use super::subject::{Controls, Subject, is_required};
 use super::validation::{Finding, Validation};
@@ -16,6 +15,7 @@ use crate::tfmd::anomaly_info::Severity;
 use crate::tfmd::feature::DomainInfo;
 use crate::tfmd::{
     DatasetFeatureStatistics, DatasetView, DriftSkewInfo, Feature, FeatureView, Path, Schema,
+    SchemaIndex,
 };
 
 /// How to validate.

@@ -6,17 +6,17 @@ use std::cell::OnceCell;
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 
-use crate::tfmd::feature::DomainInfo;
-use crate::tfmd::{Feature, Path, Schema, SparseFeature, StringDomain, WeightedFeature};
+use super::feature::DomainInfo;
+use super::{Feature, Path, Schema, SparseFeature, StringDomain, WeightedFeature};
 
 type Map<K, V> = HashMap<K, V, FixedState>;
 
 /// The values of a string domain.
-pub(super) type Values = HashSet<String, FixedState>;
+pub(crate) type Values = HashSet<String, FixedState>;
 
 /// A schema, found by path. Of two features of one path the first counts.
 #[derive(Debug)]
-pub(super) struct SchemaIndex<'a> {
+pub(crate) struct SchemaIndex<'a> {
     schema: &'a Schema,
     features: Map<Path, &'a Feature>,
     sparse: Map<Path, &'a SparseFeature>,
@@ -25,7 +25,7 @@ pub(super) struct SchemaIndex<'a> {
 }
 
 impl<'a> SchemaIndex<'a> {
-    pub(super) fn new(schema: &'a Schema) -> Self {
+    pub(crate) fn new(schema: &'a Schema) -> Self {
         let mut index = SchemaIndex {
             schema,
             features: Map::default(),
@@ -60,34 +60,34 @@ impl<'a> SchemaIndex<'a> {
         }
     }
 
-    pub(super) fn schema(&self) -> &'a Schema {
+    pub(crate) fn schema(&self) -> &'a Schema {
         self.schema
     }
 
-    pub(super) fn feature(&self, path: &Path) -> Option<&'a Feature> {
+    pub(crate) fn feature(&self, path: &Path) -> Option<&'a Feature> {
         self.features.get(path).copied()
     }
 
-    pub(super) fn sparse_feature(&self, path: &Path) -> Option<&'a SparseFeature> {
+    pub(crate) fn sparse_feature(&self, path: &Path) -> Option<&'a SparseFeature> {
         self.sparse.get(path).copied()
     }
 
-    pub(super) fn weighted_feature(&self, path: &Path) -> Option<&'a WeightedFeature> {
+    pub(crate) fn weighted_feature(&self, path: &Path) -> Option<&'a WeightedFeature> {
         self.weighted.get(path).copied()
     }
 
-    pub(super) fn string_domain(&self, name: &str) -> Option<&StringDomain> {
+    pub(crate) fn string_domain(&self, name: &str) -> Option<&StringDomain> {
         self.domains.get(name).map(|(domain, _)| domain.as_ref())
     }
 
     /// The values of one of the schema's string domains.
-    pub(super) fn values(&self, name: &str) -> Option<&Values> {
+    pub(crate) fn values(&self, name: &str) -> Option<&Values> {
         let (domain, values) = self.domains.get(name)?;
         Some(values.get_or_init(|| domain.value.iter().cloned().collect()))
     }
 
     /// Puts another string domain in the place of one of the schema's, or removes it.
-    pub(super) fn replace_domain(&mut self, name: &str, domain: Option<StringDomain>) {
+    pub(crate) fn replace_domain(&mut self, name: &str, domain: Option<StringDomain>) {
         match (domain, self.domains.get_mut(name)) {
             (Some(domain), Some(entry)) => *entry = (Cow::Owned(domain), OnceCell::new()),
             _ => {
