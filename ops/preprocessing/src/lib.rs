@@ -1,0 +1,1 @@
+//! Preprocessing modules: a `preprocessing_fn` in Starlark, traced into a transform graph.

@@ -1,0 +1,3 @@
+//! The frozen transform graph: typed columnar ops, full-pass analyzers, text.
+
+pub mod text;
