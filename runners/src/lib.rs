@@ -9,6 +9,7 @@ pub mod gate;
 pub mod report;
 pub mod rows;
 pub mod table;
+pub mod transform;
 
 use engine::dataflow::Workers;
 use engine::{Outputs, Plan, Result, RunOptions};

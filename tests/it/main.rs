@@ -18,5 +18,6 @@ mod schema_cli;
 mod skew;
 mod support;
 mod tidy;
+mod transform;
 mod traps;
 mod validate;

@@ -1,3 +1,38 @@
 //! The frozen transform graph: typed columnar ops, full-pass analyzers, text.
+//!
+//! ```text
+//!   Builder ──► Graph ──► Phase: one scan for all analyzers that can run ──bind──► Graph …
+//!                                                                                    │ no analyzer left
+//!                                             TransformGraph: apply to batches and rows ◄┘
+//! ```
+//!
+//! **Invariant:** an operation is known from its row in [`ops::OPS`] alone.
+//! **Invariant:** this crate opens no file, starts no thread, reads no clock and no environment.
 
+mod analyzer;
+pub mod arrow;
+mod bind;
+mod graph;
+mod numbers;
+mod op;
+pub mod ops;
+mod phase;
+mod program;
+mod tensor;
 pub mod text;
+mod transform_graph;
+mod types;
+mod vocabulary;
+
+pub use analyzer::{Analyzer, Columns, Global, Keyed, Pending, Sums, gather};
+pub use graph::{Builder, Graph, Node, Origin, What};
+pub use op::{
+    Arg, Args, Bound, Call, Default, Function, Kernel, Kind, Literal, Op, Param, Ref, Takes,
+    function,
+};
+pub use phase::Phase;
+pub use program::Program;
+pub use tensor::{RowEnds, Strings, StringsBuilder, Tensor, Values, splits_of};
+pub use transform_graph::{Apply, Evaluate, TransformGraph, Transformed};
+pub use types::{DType, Dim, Type};
+pub use vocabulary::{FileFormat, Vocabulary};

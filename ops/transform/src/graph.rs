@@ -1,0 +1,449 @@
+//! `Graph`: what a preprocessing function computes; `Builder`: how it is written down.
+//!
+//! Nodes come after what they use, so a graph is its own order of evaluation.
+//!
+//! **Invariant:** two nodes of a graph never compute the same (common subexpressions are one node),
+//! and every node of a finished graph is used by an output.
+
+use std::fmt;
+use std::sync::Arc;
+
+use engine::{Error, Result};
+use hashbrown::HashMap;
+
+use crate::bind;
+use crate::op::{Arg, Args, Bound, Call, Kind, Literal, Ref};
+use crate::ops;
+use crate::tensor::Tensor;
+use crate::types::{DType, Type};
+
+/// Where in a module a node was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The module's file.
+    pub file: Arc<str>,
+    /// Its line, from 1.
+    pub line: u32,
+    /// Its column, from 1.
+    pub column: u32,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// What a node is.
+#[derive(Clone)]
+pub enum What {
+    /// A column that is fed in.
+    Input(String),
+    /// Values that are known.
+    Constant(Vec<Tensor>),
+    /// The results of an analyzer that has run; the text says which.
+    Analyzed(String, Vec<Tensor>),
+    /// A call of an operation.
+    Op(Bound),
+}
+
+/// A node of a graph.
+#[derive(Clone)]
+pub struct Node {
+    /// What it is.
+    pub what: What,
+    /// Types of its results.
+    pub types: Vec<Type>,
+    /// Where it was written.
+    pub origin: Option<Origin>,
+}
+
+impl Node {
+    /// The values it uses.
+    pub fn inputs(&self) -> Vec<Ref> {
+        match &self.what {
+            What::Op(bound) => bound.inputs().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether it is an analyzer that has not run.
+    pub fn is_analyzer(&self) -> bool {
+        matches!(&self.what, What::Op(bound) if matches!(bound.op.kind, Kind::Analyze { .. }))
+    }
+
+    /// Its results, if they are known.
+    pub fn values(&self) -> Option<&[Tensor]> {
+        match &self.what {
+            What::Constant(values) | What::Analyzed(_, values) => Some(values),
+            _ => None,
+        }
+    }
+}
+
+/// A traced graph: columns in, columns out.
+#[derive(Clone, Default)]
+pub struct Graph {
+    /// The nodes; every node comes after those it uses.
+    pub nodes: Vec<Node>,
+    /// What comes out, in the order in which it was named.
+    pub outputs: Vec<(String, Ref)>,
+}
+
+impl Graph {
+    /// The columns that are needed, in the order of their nodes.
+    pub fn inputs(&self) -> impl Iterator<Item = (&str, &Type)> {
+        self.nodes.iter().filter_map(|node| match &node.what {
+            What::Input(name) => Some((&**name, &node.types[0])),
+            _ => None,
+        })
+    }
+
+    /// The type of a value.
+    pub fn ty(&self, value: Ref) -> &Type {
+        &self.nodes[value.node as usize].types[value.port as usize]
+    }
+
+    /// The value, if it is a known constant.
+    pub fn constant(&self, value: Ref) -> Option<&Tensor> {
+        self.nodes[value.node as usize].values().map(|values| &values[value.port as usize])
+    }
+
+    /// Calls `f` with everything that is known of a call.
+    pub fn with_call<T>(&self, bound: &Bound, f: impl FnOnce(&Call<'_>) -> T) -> T {
+        let inputs: Vec<Ref> = bound.inputs().collect();
+        let types: Vec<Type> = inputs.iter().map(|&value| self.ty(value).clone()).collect();
+        let constants: Vec<_> = inputs.iter().map(|&value| self.constant(value)).collect();
+        let domains: Vec<_> = inputs.iter().map(|&value| self.domain(value)).collect();
+        let structures: Vec<_> = inputs.iter().map(|&value| self.structure(value)).collect();
+        f(&Call {
+            bound,
+            types: &types,
+            constants: &constants,
+            domains: &domains,
+            structures: &structures,
+        })
+    }
+
+    /// The value that a value's varying dimensions come from: `x` for `tf.cast(x, tf.int64) + 1`.
+    pub fn structure(&self, value: Ref) -> Ref {
+        let mut value = value;
+        while let What::Op(bound) = &self.nodes[value.node as usize].what {
+            let Kind::Map { keeps, .. } = bound.op.kind else { break };
+            let param = bound.op.params.iter().position(|param| param.name == keeps);
+            // The operand that has the varying dimensions, where several may.
+            let n_var = self.ty(value).n_var();
+            let kept = param.map(|param| &bound.args[param]).and_then(|arg| match arg {
+                Arg::Value(value) if self.ty(*value).n_var() == n_var => Some(*value),
+                _ => bound.inputs().find(|input| self.ty(*input).n_var() == n_var),
+            });
+            match kept {
+                Some(kept) if n_var > 0 => value = kept,
+                _ => break,
+            }
+        }
+        value
+    }
+
+    /// The range of the integers that a value holds, where its operation knows it.
+    pub fn domain(&self, value: Ref) -> Option<(i64, i64)> {
+        match &self.nodes[value.node as usize].what {
+            What::Op(bound) => match bound.op.kind {
+                Kind::Map { domain: Some(domain), .. } if value.port == 0 => {
+                    self.with_call(bound, domain)
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The calls of analyzers that can run now: those that no other analyzer feeds. Their numbers
+    /// are those of their nodes.
+    pub fn next_phase(&self) -> Vec<u32> {
+        // Whether a node waits for an analyzer.
+        let mut waits = vec![false; self.nodes.len()];
+        let mut phase = Vec::new();
+        for (number, node) in self.nodes.iter().enumerate() {
+            let fed = node.inputs().iter().any(|value| waits[value.node as usize]);
+            let analyzer = node.is_analyzer();
+            if analyzer && !fed {
+                phase.push(number as u32);
+            }
+            waits[number] = fed || analyzer;
+        }
+        phase
+    }
+
+    /// Replaces an analyzer by its results.
+    ///
+    /// # Errors
+    /// When they are not of the types that the graph was built for.
+    pub fn bind(&mut self, node: u32, values: Vec<Tensor>) -> Result<()> {
+        let shown = self.show_call(node);
+        let types = &self.nodes[node as usize].types;
+        for (value, ty) in values.iter().zip(types) {
+            value.check(ty).map_err(|e| e.with_detail(format!("Analyzer `{shown}`.")))?;
+        }
+        self.nodes[node as usize].what = What::Analyzed(shown, values);
+        Ok(())
+    }
+
+    /// The graph without nodes that no output needs.
+    #[must_use]
+    pub fn pruned(self) -> Graph {
+        let mut used = vec![false; self.nodes.len()];
+        for (_, value) in &self.outputs {
+            used[value.node as usize] = true;
+        }
+        for number in (0..self.nodes.len()).rev() {
+            if used[number] {
+                for value in self.nodes[number].inputs() {
+                    used[value.node as usize] = true;
+                }
+            }
+        }
+        let mut place = vec![0u32; self.nodes.len()];
+        let mut nodes = Vec::new();
+        for (number, mut node) in self.nodes.into_iter().enumerate() {
+            if !used[number] {
+                continue;
+            }
+            place[number] = nodes.len() as u32;
+            if let What::Op(bound) = &mut node.what {
+                for arg in &mut bound.args {
+                    match arg {
+                        Arg::Value(value) => value.node = place[value.node as usize],
+                        Arg::Values(values) => {
+                            values.iter_mut().for_each(|v| v.node = place[v.node as usize]);
+                        }
+                        Arg::Literal(_) => {}
+                    }
+                }
+            }
+            nodes.push(node);
+        }
+        let outputs = self.outputs.into_iter();
+        let outputs = outputs
+            .map(|(name, value)| (name, Ref { node: place[value.node as usize], ..value }))
+            .collect();
+        Graph { nodes, outputs }
+    }
+
+    /// A value as it would be written: `tft.mean(fare)`.
+    pub fn show(&self, value: Ref) -> String {
+        let node = &self.nodes[value.node as usize];
+        let port = if node.types.len() > 1 { format!("[{}]", value.port) } else { String::new() };
+        format!("{}{port}", self.show_call(value.node))
+    }
+
+    fn show_call(&self, node: u32) -> String {
+        const MOST: usize = 200;
+        let mut shown = match &self.nodes[node as usize].what {
+            What::Input(name) => name.clone(),
+            What::Constant(_) => "constant".to_owned(),
+            What::Analyzed(shown, _) => shown.clone(),
+            What::Op(bound) => {
+                let args = bound.op.params.iter().zip(&bound.args);
+                let args = args.filter_map(|(param, arg)| {
+                    Some(match arg {
+                        Arg::Value(value) => self.show(*value),
+                        Arg::Values(values) => {
+                            let values: Vec<_> = values.iter().map(|&v| self.show(v)).collect();
+                            format!("[{}]", values.join(", "))
+                        }
+                        Arg::Literal(literal) if bind::is_default(param, literal) => return None,
+                        Arg::Literal(literal) => format!("{}={literal}", param.name),
+                    })
+                });
+                format!("{}({})", bound.op.name, args.collect::<Vec<_>>().join(", "))
+            }
+        };
+        if shown.len() > MOST {
+            shown.truncate(shown.floor_char_boundary(MOST));
+            shown.push('…');
+        }
+        shown
+    }
+}
+
+/// Writes a graph down, call by call.
+pub struct Builder {
+    graph: Graph,
+    inputs: HashMap<String, Ref, foldhash::fast::FixedState>,
+    names: Vec<String>,
+    /// Nodes by what they compute.
+    seen: HashMap<String, u32, foldhash::fast::FixedState>,
+    origin: Option<Origin>,
+}
+
+impl Builder {
+    /// A graph that may use these columns.
+    pub fn new(inputs: impl IntoIterator<Item = (String, Type)>) -> Self {
+        let mut builder = Builder {
+            graph: Graph::default(),
+            inputs: HashMap::default(),
+            names: Vec::new(),
+            seen: HashMap::default(),
+            origin: None,
+        };
+        for (name, ty) in inputs {
+            let value = builder.push(What::Input(name.clone()), vec![ty]);
+            builder.inputs.insert(name.clone(), Ref { node: value, port: 0 });
+            builder.names.push(name);
+        }
+        builder
+    }
+
+    /// What is built next was written here.
+    pub fn at(&mut self, origin: Option<Origin>) {
+        self.origin = origin;
+    }
+
+    /// Names of the columns that there are, in their order.
+    pub fn input_names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// A column that is fed in.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn input(&self, name: &str) -> Result<Ref> {
+        self.inputs.get(name).copied().ok_or_else(|| {
+            let known = self.names.iter().map(String::as_str);
+            let error = Error::invalid(format!("there is no input `{name}`"));
+            match bind::nearest(name, known) {
+                Some(near) => error.with_hint(format!("Is `{near}` meant?")),
+                None => error.with_detail(format!("Inputs are: {}.", self.names.join(", "))),
+            }
+        })
+    }
+
+    /// The graph so far.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The type of a value.
+    pub fn ty(&self, value: Ref) -> &Type {
+        self.graph.ty(value)
+    }
+
+    /// A constant.
+    pub fn constant(&mut self, ty: Type, tensor: Tensor) -> Ref {
+        let key = format!("{ty} {:?} {:?}", tensor.splits, bind::key_of(&tensor));
+        if let Some(&node) = self.seen.get(&key) {
+            return Ref { node, port: 0 };
+        }
+        let node = self.push(What::Constant(vec![tensor]), vec![ty]);
+        self.seen.insert(key, node);
+        Ref { node, port: 0 }
+    }
+
+    /// A literal as a constant, of this type if one is wanted.
+    ///
+    /// # Errors
+    /// When it is no value, or not of that type.
+    pub fn literal(&mut self, literal: &Literal, dtype: Option<DType>) -> Result<Ref> {
+        let (ty, tensor) = bind::constant(literal, dtype)?;
+        Ok(self.constant(ty, tensor))
+    }
+
+    /// Calls an operation that has one result.
+    ///
+    /// # Errors
+    /// As [`Builder::call`].
+    pub fn one(&mut self, name: &str, args: Args) -> Result<Ref> {
+        Ok(self.call(name, args)?[0])
+    }
+
+    /// Calls an operation by its name; gives its results.
+    ///
+    /// # Errors
+    /// When there is no such operation, or the arguments do not fit: naming the operation, the
+    /// columns, their types, and where it was written.
+    pub fn call(&mut self, name: &str, args: Args) -> Result<Vec<Ref>> {
+        let op = ops::find(name)?;
+        let bound = bind::bind(self, op, args).map_err(|e| self.located(e, None))?;
+        let result = match &op.kind {
+            Kind::Compose(compose) => compose(self, &bound),
+            Kind::Map { types, .. } | Kind::Analyze { types, .. } => {
+                self.graph.with_call(&bound, types).map(|types| self.node(&bound, types))
+            }
+        };
+        result.map_err(|e| self.located(e, Some(&bound)))
+    }
+
+    /// A node of a call, or the one that computes the same.
+    fn node(&mut self, bound: &Bound, types: Vec<Type>) -> Vec<Ref> {
+        let n = types.len() as u32;
+        let key = serde_json::to_string(&(bound.op.name, &bound.args))
+            .expect("arguments are plain data, which always serializes");
+        let node = match self.seen.get(&key) {
+            Some(&node) => node,
+            None => {
+                let node = self.push(What::Op(bound.clone()), types);
+                self.seen.insert(key, node);
+                node
+            }
+        };
+        (0..n).map(|port| Ref { node, port }).collect()
+    }
+
+    fn push(&mut self, what: What, types: Vec<Type>) -> u32 {
+        let node = self.graph.nodes.len() as u32;
+        self.graph.nodes.push(Node { what, types, origin: self.origin.clone() });
+        node
+    }
+
+    /// The error with the place and the arguments' types, if it does not say them yet.
+    fn located(&self, error: Error, bound: Option<&Bound>) -> Error {
+        if error.detail().is_some() {
+            return error;
+        }
+        let mut detail = String::new();
+        if let Some(origin) = &self.origin {
+            detail = format!("At {origin}. ");
+        }
+        if let Some(bound) = bound {
+            let values: Vec<String> = bound
+                .inputs()
+                .take(8)
+                .map(|value| format!("`{}` is {}", self.graph.show(value), self.ty(value)))
+                .collect();
+            if !values.is_empty() {
+                detail += &format!("{}.", values.join(", "));
+            }
+        }
+        let detail = detail.trim_end();
+        if detail.is_empty() { error } else { error.with_detail(detail) }
+    }
+
+    /// The finished graph, with these outputs.
+    ///
+    /// # Errors
+    /// When an output is no column, or two have one name, or there are none.
+    pub fn finish(mut self, outputs: Vec<(String, Ref)>) -> Result<Graph> {
+        if outputs.is_empty() {
+            return Err(Error::invalid("the preprocessing function returns no outputs"));
+        }
+        let mut names = hashbrown::HashSet::<&str, foldhash::fast::FixedState>::default();
+        for (name, value) in &outputs {
+            let ty = self.graph.ty(*value);
+            if !names.insert(name) {
+                return Err(Error::invalid(format!("two outputs are named `{name}`")));
+            }
+            if ty.constant {
+                return Err(Error::invalid(format!("output `{name}` is a {ty}, not a column"))
+                    .with_hint(
+                        "The result of an analyzer is the same for every row: combine it with a \
+                         column, such as `tf.zeros_like(x) + tft.mean(x)`.",
+                    ));
+            }
+        }
+        drop(names);
+        self.graph.outputs = outputs;
+        Ok(self.graph.pruned())
+    }
+}

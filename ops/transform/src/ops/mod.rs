@@ -1,0 +1,58 @@
+//! The table of operations: everything that a preprocessing function may call.
+//!
+//! An operation is one constant of type [`Op`] in a file of this folder (or of a folder in it), and
+//! its line in [`OPS`]. Modules, the Rust builder, `frazil ops`, the law tests and the exports walk
+//! the table; nothing else lists operations.
+
+use engine::{Error, Result};
+
+use crate::bind::nearest;
+use crate::op::Op;
+use crate::types::{DType, Dim};
+
+mod arithmetic;
+pub mod elementwise;
+mod mean_and_var;
+mod scale_to_z_score;
+
+/// Every operation, by namespace and name.
+pub static OPS: &[Op] = &[
+    arithmetic::ADD,
+    arithmetic::SUBTRACT,
+    arithmetic::MULTIPLY,
+    mean_and_var::MEAN,
+    mean_and_var::VAR,
+    mean_and_var::MEAN_AND_VAR,
+    scale_to_z_score::SCALE_TO_Z_SCORE,
+    scale_to_z_score::Z_SCORE,
+];
+
+/// The columns that [`Op::examples`] are about, with their types.
+#[rustfmt::skip]
+pub const EXAMPLE_INPUTS: &[(&str, DType, &[Dim])] = &[
+    ("x", DType::Float32, &[]), ("y", DType::Float32, &[]), ("d", DType::Float64, &[]),
+    ("n", DType::Int64, &[]), ("k", DType::Int64, &[]), ("label", DType::Int64, &[]),
+    ("weight", DType::Float32, &[]), ("flag", DType::Bool, &[]),
+    ("s", DType::String, &[]), ("t", DType::String, &[]), ("key", DType::String, &[]),
+    ("when", DType::Timestamp, &[]),
+    ("xs", DType::Float32, &[Dim::Var]), ("ds", DType::Float64, &[Dim::Var]),
+    ("ns", DType::Int64, &[Dim::Var]), ("ss", DType::String, &[Dim::Var]),
+    ("flags", DType::Bool, &[Dim::Var]), ("times", DType::Timestamp, &[Dim::Var]),
+    ("vec", DType::Float32, &[Dim::Fixed(3)]), ("nvec", DType::Int64, &[Dim::Fixed(3)]),
+    ("svec", DType::String, &[Dim::Fixed(3)]),
+    ("nested", DType::String, &[Dim::Var, Dim::Var]),
+];
+
+/// The operation of this name.
+///
+/// # Errors
+/// When there is none, with the nearest name.
+pub fn find(name: &str) -> Result<&'static Op> {
+    OPS.iter().find(|op| op.name == name).ok_or_else(|| {
+        let error = Error::invalid(format!("there is no operation `{name}`"));
+        match nearest(name, OPS.iter().map(|op| op.name)) {
+            Some(near) => error.with_hint(format!("Is `{near}` meant?")),
+            None => error.with_hint("`frazil ops` lists all operations."),
+        }
+    })
+}

@@ -1,0 +1,57 @@
+//! One phase of an analysis: every analyzer that can run now, in one scan.
+
+use engine::{Batch, Outputs, PCollection, Result};
+
+use crate::analyzer::{self, Analyzer, Pending};
+use crate::graph::{Graph, What};
+use crate::op::{Kind, Ref};
+use crate::program::Program;
+use crate::transform_graph::Evaluate;
+
+/// The analyzers of a phase, attached to a pipeline.
+pub struct Phase {
+    nodes: Vec<u32>,
+    pending: Vec<Pending>,
+}
+
+impl Phase {
+    /// Attaches the next phase of a graph to a pipeline; `None` when all analyzers have run.
+    ///
+    /// # Errors
+    /// When an analyzer does not suit its arguments.
+    pub fn attach(graph: &Graph, batches: &PCollection<Batch>) -> Result<Option<Phase>> {
+        let nodes = graph.next_phase();
+        if nodes.is_empty() {
+            return Ok(None);
+        }
+        let mut wanted: Vec<Ref> = Vec::new();
+        let mut analyzers: Vec<(Analyzer, Vec<usize>)> = Vec::new();
+        for &node in &nodes {
+            let What::Op(bound) = &graph.nodes[node as usize].what else { continue };
+            let Kind::Analyze { analyzer, .. } = bound.op.kind else { continue };
+            let places = bound.inputs().map(|value| {
+                wanted.iter().position(|known| *known == value).unwrap_or_else(|| {
+                    wanted.push(value);
+                    wanted.len() - 1
+                })
+            });
+            let places = places.collect();
+            analyzers.push((graph.with_call(bound, analyzer)?, places));
+        }
+        let program = Program::new(graph, &wanted)?;
+        let columns = batches.par_do(Evaluate(program));
+        let pending = analyzer::attach(analyzers, &columns);
+        Ok(Some(Phase { nodes, pending }))
+    }
+
+    /// Binds the results of the run.
+    ///
+    /// # Errors
+    /// When a result cannot be computed: an analyzer's state contradicts an option.
+    pub fn bind(self, graph: &mut Graph, outputs: &mut Outputs) -> Result<()> {
+        for (node, pending) in self.nodes.into_iter().zip(self.pending) {
+            graph.bind(node, pending(outputs)?)?;
+        }
+        Ok(())
+    }
+}
