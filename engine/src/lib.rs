@@ -3,6 +3,7 @@
 //! A pipeline reads one sharded [`Source`], applies [`DoFn`]s to its batches and aggregates in
 //! exactly two ways: [`PCollection::combine_globally`] (one state per shard, merged in shard order)
 //! and [`PCollection::combine_per_key`] (exact keyed states, hash-partitioned over the workers).
+//! [`PCollection::sort_per_key`] gives keyed states back in one ascending stream of any size, and
 //! [`PCollection::write`] hands elements to a sharded [`Sink`].
 //! The state of one combiner over one shard is the atom that is merged, sent and stored.
 //!
@@ -30,10 +31,10 @@ pub use combine::{AnyCombineFn, CombineFn, Element, State};
 pub use error::{Error, ErrorKind, Result};
 pub use keyed::{
     Entry, Group, KeyState, KeyTable, KeyedBlock, KeyedCombineFn, MergedRuns, Run, RunReader,
-    RunWriter, read_varint, write_varint,
+    RunWriter, SortedKeys, order, read_varint, write_varint,
 };
 pub use pardo::{DoFn, Emit};
-pub use pcollection::{Combined, PCollection, Pipeline, Rows};
+pub use pcollection::{Combined, PCollection, Pipeline, Rows, Sorted};
 pub use plan::{AnyDoFn, AnyKeyed, AnyTable, Node, Outputs, Pieces, Plan};
 pub use receipt::{QUOTED, Receipt, ShardReceipt};
 pub use run::{Progress, RunOptions, ShardReader, check_receipt};

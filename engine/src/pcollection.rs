@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::combine::{AnyCombineFn, CombineFn, Element, OverElements};
-use crate::keyed::{KeyedBlock, KeyedCombineFn};
+use crate::keyed::{KeyState, KeyedBlock, KeyedCombineFn, SortedKeys};
 use crate::plan::{AnyDoFn, AnyKeyed, Node, OverDoFn, OverKeyed, Plan};
 use crate::sink::{AnySink, OverSink};
 use crate::{Batch, DoFn, Error, ErrorKind, Outputs, Result, Sink, Source, Written};
@@ -90,6 +90,18 @@ impl<T: 'static> PCollection<T> {
         self.add(Node::CombinePerKey { input: self.node, f })
     }
 
+    /// Gathers keyed states, exactly, and gives them to every process as one ascending stream.
+    ///
+    /// It may be larger than memory: a result that a state of [`PCollection::combine_globally`]
+    /// could not hold. Fed by a `combine_per_key`, it sorts what that has counted by other keys: a
+    /// ranking, when those are made of the parts in [`crate::order`].
+    pub fn sort_per_key<F: KeyedCombineFn<Input = T>>(&self, f: F) -> Sorted<F::State> {
+        let f: Arc<dyn AnyKeyed> = Arc::new(OverKeyed(f));
+        let name = f.name();
+        let node = self.add::<()>(Node::SortPerKey { input: self.node, f });
+        Sorted { name, node: node.node.expect("a node was just added"), of: PhantomData }
+    }
+
     /// Writes all elements, one shard of output for each shard that is read.
     pub fn write<S: Sink<Input = T>>(&self, sink: S) -> Written<S>
     where
@@ -120,5 +132,25 @@ impl<F: CombineFn> Combined<F> {
         let f: &F = &self.f;
         let state = AnyCombineFn::decode(f, &bytes)?;
         AnyCombineFn::extract(f, state)
+    }
+}
+
+/// A handle on the result of a `sort_per_key`.
+pub struct Sorted<S> {
+    name: &'static str,
+    node: usize,
+    of: PhantomData<S>,
+}
+
+impl<S: KeyState> Sorted<S> {
+    /// The result, to be read once.
+    ///
+    /// # Errors
+    /// When the outputs are those of another plan, or a run cannot be read.
+    pub fn output(&self, outputs: &mut Outputs) -> Result<SortedKeys<S>> {
+        let runs = outputs.sorted.remove(&self.node).ok_or_else(|| {
+            Error::new(ErrorKind::Incompatible, format!("no sorted keys of `{}`", self.name))
+        })?;
+        SortedKeys::open(runs)
     }
 }

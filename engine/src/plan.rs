@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::combine::{AnyCombineFn, Element};
 use crate::keyed::{Blocks, KeyTable, KeyedCombineFn, Routed, Run, RunWriter};
 use crate::sink::{AnySink, Part};
-use crate::{DoFn, Emit, Error, Receipt, Rejected, Result, Rows, Source};
+use crate::{DoFn, Emit, Error, ErrorKind, Receipt, Rejected, Result, Rows, Source};
 
 /// A pipeline, ready to run: a source and its nodes in the order they were added.
 #[derive(Clone)]
@@ -44,6 +44,13 @@ pub enum Node {
         /// The keys and their monoid.
         f: Arc<dyn AnyKeyed>,
     },
+    /// Elements to one ascending stream of keyed states.
+    SortPerKey {
+        /// Which node feeds it.
+        input: Option<usize>,
+        /// The keys and their monoid.
+        f: Arc<dyn AnyKeyed>,
+    },
     /// Elements to shards of an output.
     Write {
         /// Which node feeds it.
@@ -60,6 +67,7 @@ impl Node {
             Node::ParDo { input, .. }
             | Node::CombineGlobally { input, .. }
             | Node::CombinePerKey { input, .. }
+            | Node::SortPerKey { input, .. }
             | Node::Write { input, .. } => *input,
         }
     }
@@ -78,6 +86,26 @@ impl Plan {
         !matches!(self.nodes[node], Node::ParDo { .. }) && !self.is_fed_by_keys(node)
     }
 
+    /// Checks that nothing but aggregations follows keyed states: they are of no shard.
+    ///
+    /// # Errors
+    /// Naming the node that does.
+    pub fn check(&self) -> Result<()> {
+        for (number, node) in self.nodes.iter().enumerate() {
+            let name = match node {
+                Node::ParDo { f, .. } => f.name(),
+                Node::Write { f, .. } => f.name(),
+                _ => continue,
+            };
+            if self.is_fed_by_keys(number) {
+                let message = format!("`{name}` cannot follow `combine_per_key`");
+                return Err(Error::new(ErrorKind::Unsupported, message)
+                    .with_detail("Keyed states can be aggregated, counted by key and sorted."));
+            }
+        }
+        Ok(())
+    }
+
     /// A number that differs between plans whose states must not be mixed: shards, combiners with
     /// names and versions, and `options`, the caller's rendering of whatever else matters.
     pub fn fingerprint(&self, options: &str) -> u64 {
@@ -87,6 +115,7 @@ impl Plan {
                 Node::ParDo { f, .. } => ("do", f.name(), 0),
                 Node::CombineGlobally { f, .. } => ("combine", f.name(), f.version()),
                 Node::CombinePerKey { f, .. } => ("keys", f.name(), f.version()),
+                Node::SortPerKey { f, .. } => ("sort", f.name(), f.version()),
                 Node::Write { f, .. } => ("write", f.name(), 0),
             };
             write!(text, "{kind} {name} {version}\0").expect("a String takes every write");
@@ -96,10 +125,12 @@ impl Plan {
 }
 
 /// What a run gives: merged states, not yet extracted, shards not yet in their place, the receipt.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Outputs {
     /// Encoded final state of every `combine_globally`, by node.
     pub states: BTreeMap<usize, Vec<u8>>,
+    /// Sorted runs of every `sort_per_key`, by node: their merge is the result.
+    pub sorted: BTreeMap<usize, Vec<Run>>,
     /// What every `write` has left of every shard, by node, in canonical order of the shards.
     pub written: BTreeMap<usize, Vec<Vec<Part>>>,
     /// What became of every record.

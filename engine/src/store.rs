@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::keyed::Run;
-use crate::plan::{Node, Outputs, Plan};
-use crate::{Batches, Error, ErrorKind, Result, Shard, ShardReceipt, Source};
+use crate::keyed::{Run, Tables};
+use crate::plan::{AnyKeyed, Node, Outputs, Plan};
+use crate::{Batches, Error, ErrorKind, Result, RunOptions, Shard, ShardReceipt, Source};
 
 const MAGIC: &[u8; 8] = b"FRZSTATE";
 const VERSION: u32 = 1;
@@ -229,6 +229,14 @@ pub(crate) fn payload(path: &Path) -> Result<Run> {
     Ok(Run::Reader(Box::new(reader)))
 }
 
+/// The `combine_per_key` that feeds a node, if it is one.
+fn keys_of(plan: &Plan, input: Option<usize>) -> Option<(usize, &Arc<dyn AnyKeyed>)> {
+    match &plan.nodes[input?] {
+        Node::CombinePerKey { f, .. } => Some((input?, f)),
+        _ => None,
+    }
+}
+
 /// A source whose shards were read by earlier runs; it can only be merged, not read.
 #[derive(Debug)]
 pub struct StoredShards(Vec<Shard>);
@@ -325,18 +333,14 @@ impl StoredStates {
             outputs.receipt.shards.push((shard.clone(), receipt.unwrap_or_default()));
         }
         for (number, node) in plan.nodes.iter().enumerate() {
-            if let Node::CombineGlobally { f, input } = node {
-                let mut state = f.create();
-                match input.map(|input| &plan.nodes[input]) {
-                    Some(Node::CombinePerKey { f: keyed, .. }) => {
-                        let keys = input.expect("it was just looked up");
-                        let runs: Result<Vec<Run>> =
-                            self.files_of(keys)?.iter().map(|path| payload(path)).collect();
-                        for block in keyed.blocks(runs?)? {
+            match node {
+                Node::CombineGlobally { f, input } => {
+                    let mut state = f.create();
+                    if let Some((keys, keyed)) = keys_of(plan, *input) {
+                        for block in keyed.blocks(self.runs(plan, keys, keyed)?)? {
                             f.add(&mut state, &block?)?;
                         }
-                    }
-                    _ => {
+                    } else {
                         for path in self.files_of(number)? {
                             let mut reader = StateReader::open(path)?;
                             reader.header()?;
@@ -345,12 +349,28 @@ impl StoredStates {
                             f.merge(&mut state, f.decode(&bytes)?)?;
                         }
                     }
+                    f.compact(&mut state);
+                    outputs.states.insert(number, f.encode(&state));
                 }
-                f.compact(&mut state);
-                outputs.states.insert(number, f.encode(&state));
+                Node::SortPerKey { f, .. } => {
+                    outputs.sorted.insert(number, self.runs(plan, number, f)?);
+                }
+                Node::ParDo { .. } | Node::CombinePerKey { .. } | Node::Write { .. } => {}
             }
         }
         Ok(outputs)
+    }
+
+    /// Sorted runs of the keyed states of a node.
+    fn runs(&self, plan: &Plan, node: usize, f: &Arc<dyn AnyKeyed>) -> Result<Vec<Run>> {
+        let Some((keys, keyed)) = keys_of(plan, plan.nodes[node].input()) else {
+            return self.files_of(node)?.into_iter().map(payload).collect();
+        };
+        let mut tables = Tables::new(f.clone(), RunOptions::default().memory_bytes / 3);
+        for block in keyed.blocks(self.runs(plan, keys, keyed)?)? {
+            tables.add(&block?)?;
+        }
+        tables.finish()
     }
 
     fn files_of(&self, node: usize) -> Result<Vec<&Path>> {

@@ -3,11 +3,15 @@
 //! It is also the specification of what a plan means.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use engine::{
-    Element, Error, Node, Outputs, Plan, Result, Run, RunOptions, ShardReader, State, Writing,
-    check_receipt,
+    AnyTable, Element, Error, Node, Outputs, Plan, Result, Run, RunOptions, ShardReader, State,
+    Writing, check_receipt,
 };
+
+/// Elements with the number of records that each stands for.
+type Elements = Vec<(Element, u64)>;
 
 /// Runs a plan shard by shard.
 ///
@@ -19,13 +23,16 @@ pub fn run(plan: &Plan, options: &RunOptions) -> Result<Outputs> {
         return Err(Error::invalid("the direct runner keeps no states")
             .with_hint("Use the local runner with `--states`."));
     }
+    plan.check()?;
     let mut outputs = Outputs::default();
     let mut merged: BTreeMap<usize, State> = BTreeMap::new();
-    let mut tables = BTreeMap::new();
+    let mut tables: BTreeMap<usize, Box<dyn AnyTable>> = BTreeMap::new();
     for (number, node) in plan.nodes.iter().enumerate() {
         match node {
             Node::CombineGlobally { f, .. } => drop(merged.insert(number, f.create())),
-            Node::CombinePerKey { f, .. } => drop(tables.insert(number, f.table())),
+            Node::CombinePerKey { f, .. } | Node::SortPerKey { f, .. } => {
+                tables.insert(number, f.table());
+            }
             Node::Write { .. } => drop(outputs.written.insert(number, Vec::new())),
             Node::ParDo { .. } => {}
         }
@@ -38,39 +45,35 @@ pub fn run(plan: &Plan, options: &RunOptions) -> Result<Outputs> {
         let mut rejected_later = Vec::new();
         while let Some(batch) = reader.next_batch()? {
             let rows = batch.records.num_rows() as u64;
-            let root: Element = std::sync::Arc::new(batch);
-            let mut made: Vec<Vec<(Element, u64)>> = Vec::new();
+            let root: Elements = vec![(Arc::new(batch), rows)];
+            let mut made: Vec<Elements> = Vec::new();
             for (number, node) in plan.nodes.iter().enumerate() {
-                let input = match node.input() {
-                    None => vec![(root.clone(), rows)],
-                    Some(input) => made[input].clone(),
-                };
                 let mut out = Vec::new();
+                let input = node.input().map_or(&root, |input| &made[input]);
                 for (element, rows) in input {
                     match node {
                         Node::ParDo { f, .. } => {
-                            let (elements, rejected) = f.process(&element)?;
+                            let (elements, rejected) = f.process(element)?;
                             rejected_later.extend(rejected);
                             out.extend(elements.into_iter().map(|e| {
                                 let rows = f.rows(&e);
                                 (e, rows)
                             }));
+                            continue;
                         }
                         Node::CombineGlobally { f, .. } => {
-                            f.add(states.entry(number).or_insert_with(|| f.create()), &element)?;
-                            *counted.entry(number).or_default() += rows;
+                            f.add(states.entry(number).or_insert_with(|| f.create()), element)?;
                         }
-                        Node::CombinePerKey { f, .. } => {
+                        Node::CombinePerKey { f, .. } | Node::SortPerKey { f, .. } => {
                             let table = tables.get_mut(&number).expect("every such node has one");
-                            f.add(&mut **table, &element)?;
-                            *counted.entry(number).or_default() += rows;
+                            f.add(&mut **table, element)?;
                         }
                         Node::Write { f, .. } => {
                             let writing = writing.entry(number).or_default();
-                            writing.write(&**f, index, &element, rows)?;
-                            *counted.entry(number).or_default() += rows;
+                            writing.write(&**f, index, element, *rows)?;
                         }
                     }
+                    *counted.entry(number).or_default() += rows;
                 }
                 made.push(out);
             }
@@ -93,19 +96,35 @@ pub fn run(plan: &Plan, options: &RunOptions) -> Result<Outputs> {
             }
         }
     }
+    // What follows keys has seen nothing so far: now their blocks are there.
+    let mut blocks: BTreeMap<usize, Vec<Element>> = BTreeMap::new();
     for (number, node) in plan.nodes.iter().enumerate() {
-        let Node::CombineGlobally { input, f } = node else { continue };
-        let mut state = merged.remove(&number).expect("every such node has one");
-        if let Some(Node::CombinePerKey { f: keyed, .. }) = input.map(|input| &plan.nodes[input]) {
-            let keys = input.expect("it was just looked up");
-            let mut run = Vec::new();
-            tables.get_mut(&keys).expect("every such node has one").drain(&mut run)?;
-            for block in keyed.blocks(vec![Run::Memory(run)])? {
-                f.add(&mut state, &block?)?;
+        let keys = node.input().and_then(|input| blocks.get(&input)).map_or(&[][..], Vec::as_slice);
+        match node {
+            Node::CombineGlobally { f, .. } => {
+                let mut state = merged.remove(&number).expect("every such node has one");
+                for block in keys {
+                    f.add(&mut state, block)?;
+                }
+                f.compact(&mut state);
+                outputs.states.insert(number, f.encode(&state));
             }
+            Node::CombinePerKey { f, .. } | Node::SortPerKey { f, .. } => {
+                let table = tables.get_mut(&number).expect("every such node has one");
+                for block in keys {
+                    f.add(&mut **table, block)?;
+                }
+                let mut run = Vec::new();
+                table.drain(&mut run)?;
+                if let Node::SortPerKey { .. } = node {
+                    outputs.sorted.insert(number, vec![Run::Memory(run)]);
+                } else {
+                    let all: Result<_> = f.blocks(vec![Run::Memory(run)])?.collect();
+                    blocks.insert(number, all?);
+                }
+            }
+            Node::ParDo { .. } | Node::Write { .. } => {}
         }
-        f.compact(&mut state);
-        outputs.states.insert(number, f.encode(&state));
     }
     check_receipt(&outputs.receipt, options)?;
     Ok(outputs)

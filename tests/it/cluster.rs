@@ -169,7 +169,7 @@ fn options(batch_rows: usize, memory_bytes: usize) -> RunOptions {
 }
 
 /// Runs a plan in `processes` processes of `threads` workers: what each of them got.
-fn run_all(
+pub(crate) fn run_all(
     processes: usize,
     threads: usize,
     options: &RunOptions,

@@ -21,3 +21,4 @@ mod tidy;
 mod transform;
 mod traps;
 mod validate;
+mod vocabulary;

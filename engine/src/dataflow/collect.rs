@@ -50,7 +50,7 @@ impl Collector {
                     merges.insert(number, Merge { f, state, next: 0, all, early });
                 }
                 Node::Write { .. } => drop(written.insert(number, vec![None; shards.len()])),
-                Node::ParDo { .. } | Node::CombinePerKey { .. } => {}
+                Node::ParDo { .. } | Node::CombinePerKey { .. } | Node::SortPerKey { .. } => {}
             }
         }
         let receipts = vec![ShardReceipt::default(); shards.len()];

@@ -1,151 +1,306 @@
-//! The moving parts of `combine_per_key`: tables that spill, runs on their way to their owners.
+//! The operators of `combine_per_key` and `sort_per_key`: tables that spill, runs on their way.
 
-use std::fs::File;
-use std::io::{Seek, Write};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use timely::container::CapacityContainerBuilder;
-use timely::dataflow::ProbeHandle;
-use timely::dataflow::operators::Capability;
+use timely::dataflow::channels::pact::{Exchange, Pipeline as Local};
 use timely::dataflow::operators::generic::OutputBuilderSession;
+use timely::dataflow::operators::generic::operator::Operator;
+use timely::dataflow::operators::{Capability, Concatenate, Probe};
+use timely::dataflow::{ProbeHandle, Scope, Stream};
 
-use super::lower::{Body, Either, Item, Message, Time};
+use super::lower::{
+    Body, Either, Here, Item, Items, Message, Messages, Time, in_shard, pick, rows_of, split,
+};
+use crate::Result;
 use crate::combine::Element;
-use crate::keyed::Run;
-use crate::plan::{AnyKeyed, AnyTable, Pieces};
-use crate::{Error, Result, Shard, ShardReceipt, StateStore, store};
+use crate::keyed::{Run, Spool, Tables};
+use crate::plan::{AnyKeyed, Node, Pieces};
 
 /// Pieces a worker may have sent that their owners have not taken in.
 const WINDOW: u64 = 16;
 
-/// The keyed states of one worker: a table, and sorted runs of what did not fit.
-pub(super) struct Tables {
-    f: Arc<dyn AnyKeyed>,
-    table: Box<dyn AnyTable>,
-    budget: usize,
-    runs: Vec<Run>,
-}
+/// Blocks of final keyed states.
+type Blocks = Box<dyn Iterator<Item = Result<Element>>>;
 
-impl Tables {
-    pub(super) fn new(f: Arc<dyn AnyKeyed>, budget: usize) -> Self {
-        let table = f.table();
-        Tables { f, table, budget, runs: Vec::new() }
-    }
-
-    pub(super) fn add(&mut self, element: &Element) -> Result<()> {
-        self.f.add(&mut *self.table, element)?;
-        if self.table.bytes() > self.budget { self.spill() } else { Ok(()) }
-    }
-
-    fn spill(&mut self) -> Result<()> {
-        let mut file = tempfile::tempfile().map_err(|e| spilling(&e))?;
-        self.table.drain(&mut file)?;
-        file.rewind().map_err(|e| spilling(&e))?;
-        self.runs.push(Run::File(file));
-        Ok(())
-    }
-
-    /// Writes the table, which holds exactly one shard's states, to the store, and goes on with
-    /// that file in its place.
-    pub(super) fn keep(
-        &mut self,
-        store: &StateStore,
+impl Here<'_> {
+    /// Keyed states: local tables, then sorted runs to the owners of the keys, then blocks.
+    pub(super) fn per_key<'s>(
+        &self,
+        scope: Scope<'s, Time>,
+        input: Items<'s>,
         node: usize,
-        shard: &Shard,
-        receipt: &ShardReceipt,
-    ) -> Result<()> {
-        // What was spilled since the last shard belongs to this one.
-        let kept = self.runs.iter().take_while(|run| matches!(run, Run::Reader(_))).count();
-        let mut spilled = self.runs.split_off(kept);
-        let mut failed = Ok(());
-        let path = store.save(node, shard, receipt, |out| {
-            if spilled.is_empty() {
-                failed = self.table.drain(out);
-                return Ok(());
+        f: &Arc<dyn AnyKeyed>,
+    ) -> (Items<'s>, Messages<'s>) {
+        let (keyed, peers) = (f.clone(), self.peers);
+        if peers == 1 {
+            let send = move |runs| Ok(Sending::Blocks(keyed.blocks(runs)?));
+            return split(self.tables(scope, input, node, f, &ProbeHandle::new(), send));
+        }
+        let owners: Vec<Vec<usize>> = (0..peers).map(|owner| vec![owner]).collect();
+        let send = move |runs| Ok(Sending::Pieces(keyed.route(runs, peers)?, owners.clone(), 0));
+        let (pieces, counted) = self.pieces(scope, input, node, f, send);
+        (self.own(scope, pieces, f), counted)
+    }
+
+    /// Keyed states: local tables, then sorted runs to the first worker of every process.
+    pub(super) fn sort<'s>(
+        &self,
+        scope: Scope<'s, Time>,
+        input: Items<'s>,
+        node: usize,
+        f: &Arc<dyn AnyKeyed>,
+    ) -> Messages<'s> {
+        let (keyed, sorted) = (f.clone(), self.sorted.clone());
+        if self.peers == 1 {
+            let send = move |runs| {
+                sorted.borrow_mut().insert(node, runs);
+                Ok(Sending::Nothing)
+            };
+            return split(self.tables(scope, input, node, f, &ProbeHandle::new(), send)).1;
+        }
+        let firsts: Vec<usize> = (0..self.peers).step_by(self.threads).collect();
+        let is_first = firsts.contains(&self.index);
+        let send = move |runs| Ok(Sending::Pieces(keyed.route(runs, 1)?, vec![firsts.clone()], 0));
+        let (pieces, counted) = self.pieces(scope, input, node, f, send);
+        let gathered = self.gather(scope, pieces, "Sort", move |runs| {
+            if is_first {
+                sorted.borrow_mut().insert(node, runs);
             }
-            let mut last = Vec::new();
-            failed = self.table.drain(&mut last);
-            spilled.push(Run::Memory(last));
-            match self.f.route(spilled, 1) {
-                Err(error) => failed = Err(error),
-                Ok(pieces) => {
-                    for piece in pieces {
-                        match piece {
-                            Ok((_, bytes)) => out.write_all(&bytes)?,
-                            Err(error) => failed = Err(error),
+            Ok(Box::new(std::iter::empty()))
+        });
+        // Nothing comes of it, but the end of the run waits for it.
+        let gathered = pick(gathered, "Sorted", |_| None);
+        scope.concatenate([counted, gathered])
+    }
+
+    /// Bytes that each table and each worker's incoming runs may take: a table's keys are copied
+    /// while it is sorted and once more while runs are merged.
+    fn budget(&self) -> usize {
+        let keyed =
+            |node: &&Node| matches!(node, Node::CombinePerKey { .. } | Node::SortPerKey { .. });
+        let keyed = self.plan.nodes.iter().filter(keyed).count();
+        self.options.memory_bytes / (3 * self.threads * keyed.max(1))
+    }
+
+    /// The local half, and its pieces of runs where they belong; apart from messages to worker 0.
+    fn pieces<'s>(
+        &self,
+        scope: Scope<'s, Time>,
+        input: Items<'s>,
+        node: usize,
+        f: &Arc<dyn AnyKeyed>,
+        send: impl FnOnce(Vec<Run>) -> Result<Sending> + 'static,
+    ) -> (Messages<'s>, Messages<'s>) {
+        let probe = ProbeHandle::new();
+        let (_, messages) = split(self.tables(scope, input, node, f, &probe, send));
+        let is_piece = |message: &Message| matches!(message.body, Body::Piece { .. });
+        let counted = pick(messages.clone(), "Counted", move |m| (!is_piece(&m)).then_some(m));
+        let pieces = pick(messages, "Pieces", move |m| is_piece(&m).then_some(m));
+        let pieces = pieces
+            .unary::<CapacityContainerBuilder<Vec<Message>>, _, _, _>(
+                Exchange::new(|message: &Message| message.to as u64),
+                "Exchange",
+                |_, _| {
+                    |input, output| {
+                        input.for_each_stamp(|cap, data| {
+                            if let Some(cap) = cap.retain_least(output.output_index()) {
+                                let mut session = output.session(&cap);
+                                data.for_each(|messages| session.give_iterator(messages.drain(..)));
+                            }
+                        });
+                    }
+                },
+            )
+            .probe_with(&probe);
+        (pieces, counted)
+    }
+
+    /// Tables of what comes in, and what `send` makes of their runs at the end.
+    fn tables<'s>(
+        &self,
+        scope: Scope<'s, Time>,
+        input: Items<'s>,
+        node: usize,
+        f: &Arc<dyn AnyKeyed>,
+        probe: &ProbeHandle<Time>,
+        send: impl FnOnce(Vec<Run>) -> Result<Sending> + 'static,
+    ) -> Stream<'s, Time, Vec<Either>> {
+        let (failure, receipts) = (self.failure.clone(), self.receipts.clone());
+        let (plan, options) = (self.plan.clone(), self.options.clone());
+        let (index, budget) = (self.index, self.budget());
+        let rows_of = rows_of(&plan, plan.nodes[node].input());
+        let of_shards = plan.counts_rows(node);
+        let watched = probe.clone();
+        let keyed = f.clone();
+        input.unary_frontier::<CapacityContainerBuilder<Vec<Either>>, _, _, _>(
+            Local,
+            f.name(),
+            move |cap, info| {
+                let activator = scope.activator_for(info.address);
+                let mut cap: Option<Capability<Time>> = Some(cap);
+                let mut table = Tables::new(keyed, budget);
+                let mut rows: BTreeMap<usize, u64> = BTreeMap::new();
+                let mut send = Some(send);
+                let mut sending = Sending::Nothing;
+                move |(input, frontier), output| {
+                    let step = (|| -> Result<()> {
+                        let mut result = Ok(());
+                        input.for_each_stamp(|stamp, data| {
+                            let stamp = stamp.retain_least(output.output_index());
+                            let Some(stamp) = stamp else { return };
+                            let mut session = output.session(&stamp);
+                            for item in data.flat_map(|items| items.drain(..)) {
+                                if result.is_err() || failure.is_set() {
+                                    continue;
+                                }
+                                match item {
+                                    Item::Element(_, element) if !of_shards => {
+                                        result = table.add(&element);
+                                    }
+                                    Item::Element(shard, element) => {
+                                        *rows.entry(shard).or_default() += rows_of(&element);
+                                        result = table
+                                            .add(&element)
+                                            .map_err(|e| in_shard(e, &plan, shard));
+                                    }
+                                    Item::Done(_) if !of_shards => {}
+                                    Item::Done(shard) => {
+                                        let rows = rows.remove(&shard).unwrap_or(0);
+                                        let body = Body::Counted { node, shard, rows };
+                                        session.give(Either::Message(Message { to: 0, body }));
+                                        if let Some(store) = &options.states {
+                                            let mut receipt = receipts
+                                                .borrow()
+                                                .get(&shard)
+                                                .cloned()
+                                                .unwrap_or_default();
+                                            receipt.counted = rows;
+                                            let shard = &plan.source.shards()[shard];
+                                            result = table.keep(store, node, shard, &receipt);
+                                        }
+                                    }
+                                }
+                            }
+                        });
+                        result?;
+                        if !frontier.is_empty() || failure.is_set() {
+                            return Ok(());
                         }
+                        let Some(capability) = &mut cap else { return Ok(()) };
+                        if let Some(send) = send.take() {
+                            sending = send(table.finish()?)?;
+                        }
+                        match sending.step(capability, &watched, index, output)? {
+                            Next::Now => activator.activate(),
+                            Next::Later => activator.activate_after(Duration::from_millis(1)),
+                            Next::Never => cap = None,
+                        }
+                        Ok(())
+                    })();
+                    if let Err(error) = step {
+                        failure.set(error);
+                    }
+                    if failure.is_set() {
+                        cap = None;
                     }
                 }
-            }
-            Ok(())
-        })?;
-        failed?;
-        self.runs.push(store::payload(&path)?);
-        Ok(())
+            },
+        )
     }
 
-    /// Everything, as sorted runs.
-    pub(super) fn finish(&mut self) -> Result<Vec<Run>> {
-        if !self.table.is_empty() {
-            let mut bytes = Vec::new();
-            self.table.drain(&mut bytes)?;
-            self.runs.push(Run::Memory(bytes));
-        }
-        Ok(std::mem::take(&mut self.runs))
-    }
-}
-
-fn spilling(error: &std::io::Error) -> Error {
-    Error::io("spill keyed states to a temporary file", error)
-        .with_hint("Make room in the directory for temporary files (TMPDIR), or raise `--memory`.")
-}
-
-/// A run that arrives in pieces: in memory, and on disk once it is large.
-#[derive(Default)]
-pub(super) struct Spool {
-    bytes: Vec<u8>,
-    file: Option<File>,
-}
-
-impl Spool {
-    pub(super) fn push(&mut self, piece: &[u8], budget: usize) -> Result<()> {
-        if self.bytes.len() + piece.len() <= budget && self.file.is_none() {
-            self.bytes.extend_from_slice(piece);
-            return Ok(());
-        }
-        if self.file.is_none() {
-            let mut file = tempfile::tempfile().map_err(|e| spilling(&e))?;
-            file.write_all(&std::mem::take(&mut self.bytes)).map_err(|e| spilling(&e))?;
-            self.file = Some(file);
-        }
-        let file = self.file.as_mut().expect("it was just made");
-        file.write_all(piece).map_err(|e| spilling(&e))
+    /// The owner's half: merges every worker's run into blocks.
+    fn own<'s>(
+        &self,
+        scope: Scope<'s, Time>,
+        pieces: Messages<'s>,
+        f: &Arc<dyn AnyKeyed>,
+    ) -> Items<'s> {
+        let keyed = f.clone();
+        self.gather(scope, pieces, "Own", move |runs| keyed.blocks(runs))
     }
 
-    pub(super) fn finish(self) -> Result<Run> {
-        match self.file {
-            None => Ok(Run::Memory(self.bytes)),
-            Some(mut file) => {
-                file.rewind().map_err(|e| spilling(&e))?;
-                Ok(Run::File(file))
-            }
-        }
+    /// Gathers every worker's run, then sends on the blocks that `of` makes of them, one by one.
+    fn gather<'s>(
+        &self,
+        scope: Scope<'s, Time>,
+        pieces: Messages<'s>,
+        name: &str,
+        of: impl FnOnce(Vec<Run>) -> Result<Blocks> + 'static,
+    ) -> Items<'s> {
+        let (failure, index, peers) = (self.failure.clone(), self.index, self.peers);
+        let budget = self.budget() / peers;
+        pieces.unary_frontier::<CapacityContainerBuilder<Vec<Item>>, _, _, _>(
+            Local,
+            name,
+            move |cap, info| {
+                let activator = scope.activator_for(info.address);
+                let mut cap = Some(cap);
+                let mut incoming: Vec<Spool> = (0..peers).map(|_| Spool::default()).collect();
+                let mut of = Some(of);
+                let mut blocks: Option<Blocks> = None;
+                move |(input, frontier), output| {
+                    let step = (|| -> Result<()> {
+                        let mut result = Ok(());
+                        input.for_each_stamp(|_, data| {
+                            for message in data.flat_map(|messages| messages.drain(..)) {
+                                if let (Body::Piece { from, bytes }, true) =
+                                    (message.body, result.is_ok())
+                                {
+                                    result = incoming[from].push(&bytes, budget);
+                                }
+                            }
+                        });
+                        result?;
+                        if !frontier.is_empty() || failure.is_set() {
+                            return Ok(());
+                        }
+                        let Some(capability) = &cap else { return Ok(()) };
+                        if let Some(of) = of.take() {
+                            let runs = std::mem::take(&mut incoming)
+                                .into_iter()
+                                .map(Spool::finish)
+                                .collect::<Result<Vec<_>>>()?;
+                            blocks = Some(of(runs)?);
+                        }
+                        let next = blocks.as_mut().and_then(Iterator::next).transpose()?;
+                        let mut session = output.session(capability);
+                        if let Some(block) = next {
+                            session.give(Item::Element(index, block));
+                            activator.activate();
+                        } else {
+                            session.give(Item::Done(index));
+                            drop(session);
+                            cap = None;
+                        }
+                        Ok(())
+                    })();
+                    if let Err(error) = step {
+                        failure.set(error);
+                    }
+                    if failure.is_set() {
+                        cap = None;
+                    }
+                }
+            },
+        )
     }
 }
-
-/// Blocks of final keyed states.
-pub(super) type Blocks = Box<dyn Iterator<Item = Result<Element>>>;
 
 /// What a worker does with its runs when its input has ended.
-pub(super) enum Sending {
+enum Sending {
+    /// It is alone, and has put them where they belong.
+    Nothing,
     /// It is alone: it owns all keys.
     Blocks(Blocks),
-    /// Pieces for every owner, with the number of pieces sent so far.
-    Pieces(Pieces, u64),
+    /// Pieces for every owner, the workers that are each owner, the number of pieces sent so far.
+    Pieces(Pieces, Vec<Vec<usize>>, u64),
 }
 
 /// When the next step of sending is due.
-pub(super) enum Next {
+enum Next {
     Now,
     Later,
     Never,
@@ -153,7 +308,7 @@ pub(super) enum Next {
 
 impl Sending {
     /// Sends one block or piece.
-    pub(super) fn step(
+    fn step(
         &mut self,
         cap: &mut Capability<Time>,
         watched: &ProbeHandle<Time>,
@@ -161,6 +316,7 @@ impl Sending {
         output: &mut OutputBuilderSession<'_, Time, CapacityContainerBuilder<Vec<Either>>>,
     ) -> Result<Next> {
         match self {
+            Sending::Nothing => Ok(Next::Never),
             Sending::Blocks(blocks) => {
                 let next = blocks.next().transpose()?;
                 let mut session = output.session(&*cap);
@@ -172,18 +328,24 @@ impl Sending {
                     Ok(Next::Never)
                 }
             }
-            Sending::Pieces(pieces, sent) => {
+            Sending::Pieces(pieces, workers, sent) => {
                 // Owners that lag behind hold their senders back: queues between workers would
                 // otherwise grow to the size of the data.
                 if *sent > WINDOW && watched.less_than(&(*sent - WINDOW)) {
                     return Ok(Next::Later);
                 }
-                let Some((to, bytes)) = pieces.next().transpose()? else { return Ok(Next::Never) };
+                let Some((owner, bytes)) = pieces.next().transpose()? else {
+                    return Ok(Next::Never);
+                };
                 *sent += 1;
                 // The probe follows the oldest time that any sender may still send at.
                 cap.downgrade(&*sent);
-                let body = Body::Piece { from: index, bytes: bytes.into() };
-                output.session(&*cap).give(Either::Message(Message { to, body }));
+                let bytes = serde_bytes::ByteBuf::from(bytes);
+                let mut session = output.session(&*cap);
+                for &to in &workers[owner] {
+                    let body = Body::Piece { from: index, bytes: bytes.clone() };
+                    session.give(Either::Message(Message { to, body }));
+                }
                 Ok(Next::Now)
             }
         }

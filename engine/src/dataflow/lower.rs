@@ -4,8 +4,9 @@
 //!  read ──► par_do ──► combine: one state per shard ───────────────┐
 //!   │           │                                                  │ exchange to worker 0
 //!   │           ├────► write: shards under temporary names ─────────┤ where they are
-//!   │           └────► keys: tables, sorted runs ══► owner: blocks ┤
-//!   │                                   exchange by key     │      ▼
+//!   │           ├────► keys: tables, sorted runs ══► owner: blocks ┤
+//!   │           │                       exchange by key     │      │
+//!   │           └────► sort: tables, sorted runs ══► first workers of all processes
 //!   └── receipts ─────────────────────────────────────► collect: merge in shard order
 //!                                                              │ to every process
 //!                                                              ▼ outputs
@@ -20,21 +21,20 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::{Exchange, Pipeline as Local};
 use timely::dataflow::operators::generic::OutputBuilderSession;
 use timely::dataflow::operators::generic::operator::{Operator, source};
-use timely::dataflow::operators::{Capability, Concatenate, Probe};
+use timely::dataflow::operators::{Concatenate, Probe};
 use timely::dataflow::{ProbeHandle, Scope, Stream};
 
 use super::collect::Collector;
-use super::keys::{Blocks, Next, Sending, Spool, Tables};
 use super::{Failure, Job, Workers, execute};
 use crate::combine::{AnyCombineFn, Element, State};
-use crate::plan::{AnyDoFn, AnyKeyed, Node, Outputs, Plan};
+use crate::keyed::Run;
+use crate::plan::{AnyDoFn, Node, Outputs, Plan};
 use crate::run::check_rejected;
 use crate::sink::Part;
 use crate::{Error, Result, RunOptions, ShardReader, ShardReceipt};
@@ -94,6 +94,7 @@ pub fn run(
     workers: &Workers,
     fingerprint: u64,
 ) -> Result<Outputs> {
+    plan.check()?;
     let shared = Arc::new((plan.clone(), options.clone()));
     let mine = assign(plan, workers.processes(), workers.process());
     let queue = Arc::new((mine, AtomicUsize::new(0)));
@@ -102,6 +103,7 @@ pub fn run(
     let results = execute(workers, agreed, move |worker, failure| {
         let (index, peers) = (worker.index(), worker.peers());
         let out = Rc::new(RefCell::new(None));
+        let sorted = Rc::<RefCell<BTreeMap<usize, Vec<Run>>>>::default();
         let probe = ProbeHandle::new();
         worker.dataflow::<Time, _, _>(|scope| {
             let here = Here {
@@ -112,11 +114,15 @@ pub fn run(
                 peers,
                 threads,
                 receipts: Rc::default(),
+                sorted: sorted.clone(),
             };
             here.build(scope, &queue, &out, &probe);
         });
         let done = Box::new(move || probe.done());
-        let finish = Box::new(move || Ok(out.borrow_mut().take()));
+        let finish = Box::new(move || {
+            let outputs: Option<Outputs> = out.borrow_mut().take();
+            Ok(outputs.map(|outputs| Outputs { sorted: sorted.take(), ..outputs }))
+        });
         Ok(Job { done, finish })
     })?;
     results
@@ -155,13 +161,15 @@ fn assign(plan: &Plan, processes: usize, process: usize) -> Vec<usize> {
 #[derive(Clone)]
 pub(super) struct Here<'a> {
     pub(super) plan: &'a Plan,
-    options: &'a RunOptions,
+    pub(super) options: &'a RunOptions,
     pub(super) failure: &'a Arc<Failure>,
-    index: usize,
-    peers: usize,
-    threads: usize,
+    pub(super) index: usize,
+    pub(super) peers: usize,
+    pub(super) threads: usize,
     /// Receipts of the shards that this worker is reading.
-    receipts: Rc<RefCell<BTreeMap<usize, ShardReceipt>>>,
+    pub(super) receipts: Rc<RefCell<BTreeMap<usize, ShardReceipt>>>,
+    /// Sorted runs by node, in the first worker of each process.
+    pub(super) sorted: Rc<RefCell<BTreeMap<usize, Vec<Run>>>>,
 }
 
 impl Here<'_> {
@@ -195,6 +203,10 @@ impl Here<'_> {
                     let (items, counted) = self.per_key(scope, input, number, f);
                     messages.push(counted);
                     Some(items)
+                }
+                Node::SortPerKey { f, .. } => {
+                    messages.push(self.sort(scope, input, number, f));
+                    None
                 }
                 Node::Write { f, .. } => {
                     messages.push(self.write(input, number, f.clone()));
@@ -338,7 +350,8 @@ impl Here<'_> {
                                     states.entry(shard).or_insert_with(|| (f.create(), 0));
                                 *rows += rows_of(&element);
                                 if let Err(error) = f.add(state, &element) {
-                                    failure.set(in_shard(error, &plan, shard));
+                                    let is_of = |error| in_shard(error, &plan, shard);
+                                    failure.set(if counts { is_of(error) } else { error });
                                 }
                             }
                             Item::Done(shard) => {
@@ -372,193 +385,6 @@ impl Here<'_> {
                 });
             }
         })
-    }
-
-    /// Keyed states: local tables, then sorted runs to the owners of the keys, then blocks.
-    fn per_key<'s>(
-        &self,
-        scope: Scope<'s, Time>,
-        input: Items<'s>,
-        node: usize,
-        f: &Arc<dyn AnyKeyed>,
-    ) -> (Items<'s>, Messages<'s>) {
-        let (failure, receipts) = (self.failure.clone(), self.receipts.clone());
-        let (plan, options) = (self.plan.clone(), self.options.clone());
-        let (index, peers) = (self.index, self.peers);
-        let keyed =
-            plan.nodes.iter().filter(|node| matches!(node, Node::CombinePerKey { .. })).count();
-        // A table's keys are copied while it is sorted and once more while runs are merged.
-        let budget = options.memory_bytes / (3 * self.threads * keyed.max(1));
-        let rows_of = rows_of(&plan, plan.nodes[node].input());
-        let probe = ProbeHandle::new();
-        let watched = probe.clone();
-        let keyed = f.clone();
-        let activations = scope;
-        let local = input.unary_frontier::<CapacityContainerBuilder<Vec<Either>>, _, _, _>(
-            Local,
-            f.name(),
-            move |cap, info| {
-                let activator = activations.activator_for(info.address);
-                let mut cap: Option<Capability<Time>> = Some(cap);
-                let mut table = Tables::new(keyed.clone(), budget);
-                let mut rows: BTreeMap<usize, u64> = BTreeMap::new();
-                let mut sending: Option<Sending> = None;
-                move |(input, frontier), output| {
-                    let step = (|| -> Result<()> {
-                        let mut result = Ok(());
-                        input.for_each_stamp(|stamp, data| {
-                            let stamp = stamp.retain_least(output.output_index());
-                            let Some(stamp) = stamp else { return };
-                            let mut session = output.session(&stamp);
-                            for item in data.flat_map(|items| items.drain(..)) {
-                                if result.is_err() || failure.is_set() {
-                                    continue;
-                                }
-                                match item {
-                                    Item::Element(shard, element) => {
-                                        *rows.entry(shard).or_default() += rows_of(&element);
-                                        result = table
-                                            .add(&element)
-                                            .map_err(|e| in_shard(e, &plan, shard));
-                                    }
-                                    Item::Done(shard) => {
-                                        let rows = rows.remove(&shard).unwrap_or(0);
-                                        let body = Body::Counted { node, shard, rows };
-                                        session.give(Either::Message(Message { to: 0, body }));
-                                        if let Some(store) = &options.states {
-                                            let mut receipt = receipts
-                                                .borrow()
-                                                .get(&shard)
-                                                .cloned()
-                                                .unwrap_or_default();
-                                            receipt.counted = rows;
-                                            let shard = &plan.source.shards()[shard];
-                                            result = table.keep(store, node, shard, &receipt);
-                                        }
-                                    }
-                                }
-                            }
-                        });
-                        result?;
-                        if !frontier.is_empty() || failure.is_set() {
-                            return Ok(());
-                        }
-                        let Some(capability) = &mut cap else { return Ok(()) };
-                        if sending.is_none() {
-                            let runs = table.finish()?;
-                            sending = Some(if peers == 1 {
-                                Sending::Blocks(keyed.blocks(runs)?)
-                            } else {
-                                Sending::Pieces(keyed.route(runs, peers)?, 0)
-                            });
-                        }
-                        let more = sending
-                            .as_mut()
-                            .expect("it was just set")
-                            .step(capability, &watched, index, output)?;
-                        match more {
-                            Next::Now => activator.activate(),
-                            Next::Later => activator.activate_after(Duration::from_millis(1)),
-                            Next::Never => cap = None,
-                        }
-                        Ok(())
-                    })();
-                    if let Err(error) = step {
-                        failure.set(error);
-                    }
-                    if failure.is_set() {
-                        cap = None;
-                    }
-                }
-            },
-        );
-        let (items, messages) = split(local);
-        if peers == 1 {
-            return (items, messages);
-        }
-        let (counted, pieces) = split_pieces(messages);
-        let pieces = pieces
-            .unary::<CapacityContainerBuilder<Vec<Message>>, _, _, _>(
-                Exchange::new(|message: &Message| message.to as u64),
-                "Exchange",
-                |_, _| {
-                    |input, output| {
-                        input.for_each_stamp(|cap, data| {
-                            if let Some(cap) = cap.retain_least(output.output_index()) {
-                                let mut session = output.session(&cap);
-                                data.for_each(|messages| session.give_iterator(messages.drain(..)));
-                            }
-                        });
-                    }
-                },
-            )
-            .probe_with(&probe);
-        (self.own(scope, pieces, f, budget), counted)
-    }
-
-    /// The owner's half: gathers every worker's run, then merges them into blocks.
-    fn own<'s>(
-        &self,
-        scope: Scope<'s, Time>,
-        pieces: Messages<'s>,
-        f: &Arc<dyn AnyKeyed>,
-        budget: usize,
-    ) -> Items<'s> {
-        let (failure, keyed, index, peers) =
-            (self.failure.clone(), f.clone(), self.index, self.peers);
-        pieces.unary_frontier::<CapacityContainerBuilder<Vec<Item>>, _, _, _>(
-            Local,
-            "Own",
-            move |cap, info| {
-                let activator = scope.activator_for(info.address);
-                let mut cap = Some(cap);
-                let mut incoming: Vec<Spool> = (0..peers).map(|_| Spool::default()).collect();
-                let mut blocks: Option<Blocks> = None;
-                move |(input, frontier), output| {
-                    let step = (|| -> Result<()> {
-                        let mut result = Ok(());
-                        input.for_each_stamp(|_, data| {
-                            for message in data.flat_map(|messages| messages.drain(..)) {
-                                if let (Body::Piece { from, bytes }, true) =
-                                    (message.body, result.is_ok())
-                                {
-                                    result = incoming[from].push(&bytes, budget / peers);
-                                }
-                            }
-                        });
-                        result?;
-                        if !frontier.is_empty() || failure.is_set() {
-                            return Ok(());
-                        }
-                        let Some(capability) = &cap else { return Ok(()) };
-                        if blocks.is_none() {
-                            let runs = std::mem::take(&mut incoming)
-                                .into_iter()
-                                .map(Spool::finish)
-                                .collect::<Result<Vec<_>>>()?;
-                            blocks = Some(keyed.blocks(runs)?);
-                        }
-                        let next = blocks.as_mut().and_then(Iterator::next).transpose()?;
-                        let mut session = output.session(capability);
-                        if let Some(block) = next {
-                            session.give(Item::Element(index, block));
-                            activator.activate();
-                        } else {
-                            session.give(Item::Done(index));
-                            drop(session);
-                            cap = None;
-                        }
-                        Ok(())
-                    })();
-                    if let Err(error) = step {
-                        failure.set(error);
-                    }
-                    if failure.is_set() {
-                        cap = None;
-                    }
-                }
-            },
-        )
     }
 
     /// Worker 0 merges everything in shard order and tells every process.
@@ -626,7 +452,8 @@ impl Here<'_> {
                                         .map(|(node, bytes)| (node, bytes.into_vec()))
                                         .collect();
                                     let written = written.into_iter().collect();
-                                    let outputs = Outputs { states, written, receipt };
+                                    let sorted = BTreeMap::new();
+                                    let outputs = Outputs { states, sorted, written, receipt };
                                     *out.borrow_mut() = Some(outputs);
                                 }
                             }
@@ -646,7 +473,7 @@ pub(super) enum Either {
 }
 
 /// Parts items from messages.
-fn split(stream: Stream<'_, Time, Vec<Either>>) -> (Items<'_>, Messages<'_>) {
+pub(super) fn split(stream: Stream<'_, Time, Vec<Either>>) -> (Items<'_>, Messages<'_>) {
     let items = pick(stream.clone(), "Items", |either| match either {
         Either::Item(item) => Some(item),
         Either::Message(_) => None,
@@ -658,15 +485,7 @@ fn split(stream: Stream<'_, Time, Vec<Either>>) -> (Items<'_>, Messages<'_>) {
     (items, messages)
 }
 
-/// Parts pieces of runs, which go to the owners of keys, from messages to worker 0.
-fn split_pieces(messages: Messages<'_>) -> (Messages<'_>, Messages<'_>) {
-    let is_piece = |message: &Message| matches!(message.body, Body::Piece { .. });
-    let counted = pick(messages.clone(), "Counted", move |m| (!is_piece(&m)).then_some(m));
-    let pieces = pick(messages, "Pieces", move |m| is_piece(&m).then_some(m));
-    (counted, pieces)
-}
-
-fn pick<'s, A: Clone + 'static, B: 'static>(
+pub(super) fn pick<'s, A: Clone + 'static, B: 'static>(
     stream: Stream<'s, Time, Vec<A>>,
     name: &str,
     choose: impl Fn(A) -> Option<B> + 'static,

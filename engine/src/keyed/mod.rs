@@ -1,4 +1,5 @@
-//! `combine_per_key`: exact keyed states, hash-partitioned over workers, spilled past a budget.
+//! `combine_per_key`: exact keyed states, hash-partitioned over workers, spilled past a budget; and
+//! `sort_per_key`: the same, in one ascending stream.
 //!
 //! ```text
 //!  batches ──► KeyTable (one hash table per group) ──over budget──► sorted run on disk
@@ -9,17 +10,27 @@
 //!                       owner: sorted merge of all workers' runs
 //!                                     │ KeyedBlock: one group's keys in ascending order
 //!                                     ▼
-//!                               a CombineFn over blocks
+//!          a CombineFn over blocks, or their keys anew: another combine_per_key, a sort_per_key
 //! ```
+//!
+//! `sort_per_key` is that without owners: the first worker of every process gets all runs, and its
+//! merge is the result ([`SortedKeys`]), as large as it may be.
 //!
 //! **Invariant:** merging two [`KeyState`]s is exactly commutative and associative (integers, fixed
 //! point, sets), so no order of shards, batches or workers can be seen in the result.
 
+pub mod order;
 mod run;
+mod sorted;
+mod spill;
 mod table;
 
 pub(crate) use run::{Blocks, Routed};
 pub use run::{Entry, MergedRuns, Run, RunReader, RunWriter};
+pub use sorted::SortedKeys;
+#[cfg(feature = "dataflow")]
+pub(crate) use spill::Spool;
+pub(crate) use spill::Tables;
 pub(crate) use table::hash;
 pub use table::{Group, KeyTable};
 
@@ -54,7 +65,16 @@ impl KeyState for u64 {
     }
 }
 
-/// Assigns keyed states to inputs: the local half of `combine_per_key`.
+/// Nothing: a key that was seen, and that says all by itself.
+impl KeyState for () {
+    fn merge(&mut self, (): &Self) {}
+    fn encode(&self, _out: &mut Vec<u8>) {}
+    fn decode(_bytes: &mut &[u8]) -> Option<Self> {
+        Some(())
+    }
+}
+
+/// Assigns keyed states to inputs: the local half of `combine_per_key` and `sort_per_key`.
 pub trait KeyedCombineFn: Send + Sync + 'static {
     /// What keys are taken from.
     type Input: 'static;

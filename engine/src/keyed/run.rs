@@ -6,6 +6,7 @@
 //! entry := varint(len + 1) key state
 //! ```
 
+use std::fmt;
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
 use std::sync::Arc;
@@ -21,6 +22,16 @@ pub enum Run {
     File(File),
     /// Anything else that yields the run's bytes.
     Reader(Box<dyn Read + Send>),
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Run::Memory(bytes) => write!(f, "Memory({} bytes)", bytes.len()),
+            Run::File(file) => write!(f, "File({file:?})"),
+            Run::Reader(_) => f.write_str("Reader"),
+        }
+    }
 }
 
 /// Writes one run; entries must come in ascending order of (group, key).
@@ -223,6 +234,11 @@ impl<S: KeyState> MergedRuns<S> {
             self.heap.swap(at, least);
             at = least;
         }
+    }
+
+    /// The group of the next entry; `None` at the end.
+    pub fn next_group(&self) -> Option<&Arc<[u8]>> {
+        self.heap.first().map(|run| &run.group)
     }
 
     /// The next (group, key, state); `None` at the end.
