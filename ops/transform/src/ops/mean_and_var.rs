@@ -4,32 +4,13 @@ use engine::{CombineFn, Result};
 use ops::sketch::Moments;
 use serde::{Deserialize, Serialize};
 
-use super::elementwise::number;
+use super::numeric::{OUTPUT_DTYPE, REDUCE, X, float_of, floats, in_doubles, positions};
 use crate::analyzer::{Analyzer, Columns};
-use crate::op::{Args, Call, Default, Kind, Op, Param, Takes};
-use crate::tensor::{Tensor, Values};
-use crate::types::{DType, Dim, Type};
+use crate::op::{Args, Call, Kind, Op, Param};
+use crate::tensor::Tensor;
+use crate::types::{DType, Type};
 
-const PARAMS: &[Param] = &[
-    Param {
-        name: "x",
-        takes: Takes::Value { like: "" },
-        default: Default::Required,
-        doc: "a column of numbers",
-    },
-    Param {
-        name: "reduce_instance_dims",
-        takes: Takes::Bool,
-        default: Default::Bool(true),
-        doc: "one result over all values; else one for each position in a row",
-    },
-    Param {
-        name: "output_dtype",
-        takes: Takes::DType,
-        default: Default::None,
-        doc: "`tf.float32` or `tf.float64`; the column's own by default, float32 for integers",
-    },
-];
+const PARAMS: &[Param] = &[X, REDUCE, OUTPUT_DTYPE];
 
 const SEMANTICS: &str = "NaN and infinities are ignored, and so are missing values. Computed in \
     double precision and rounded once. Without values the result is 0.";
@@ -82,23 +63,8 @@ pub(super) const MEAN_AND_VAR: Op = Op {
 };
 
 fn output_type(call: &Call<'_>) -> Result<Type> {
-    let x = number(call, "x")?;
-    let dtype = match call.opt_dtype("output_dtype") {
-        None if x.dtype == DType::Int64 => DType::Float32,
-        None => x.dtype,
-        Some(dtype) if dtype.is_float() => dtype,
-        Some(dtype) => {
-            return Err(call.wrong(format!("`output_dtype` is {dtype}; a float is wanted")));
-        }
-    };
-    let shape: Vec<Dim> = if call.is("reduce_instance_dims") {
-        Vec::new()
-    } else if x.is_dense() {
-        x.shape.clone()
-    } else {
-        return Err(call.wrong_type("x", "a column of a fixed shape, for a result by position,"));
-    };
-    Ok(Type::constant(dtype, shape))
+    let shape = positions(call, call.ty("x")?, call.is("reduce_instance_dims"))?;
+    Ok(Type::constant(float_of(call)?, shape))
 }
 
 /// Moments of each position of a row.
@@ -124,8 +90,37 @@ impl Position {
         self.block.clear();
     }
 
-    fn add(&mut self, values: impl Iterator<Item = f64>) {
-        for value in values.filter(|value| value.is_finite()) {
+    /// Adds values that are finite, in slices.
+    fn extend(&mut self, mut values: &[f64]) {
+        while !values.is_empty() {
+            let (now, later) = values.split_at(values.len().min(BLOCK - self.block.len()));
+            let before = self.block.len();
+            self.block.extend_from_slice(now);
+            // A sum of differences that are 0 for finite values: one branch for all of them.
+            if now.iter().map(|value| value - value).sum::<f64>() != 0.0 {
+                self.drop_not_finite(before);
+            }
+            if self.block.len() == BLOCK {
+                self.flush();
+            }
+            values = later;
+        }
+    }
+
+    fn drop_not_finite(&mut self, from: usize) {
+        let mut kept = from;
+        for i in from..self.block.len() {
+            if self.block[i].is_finite() {
+                self.block[kept] = self.block[i];
+                kept += 1;
+            }
+        }
+        self.block.truncate(kept);
+    }
+
+    /// Adds one value, if it is finite.
+    fn push(&mut self, value: f64) {
+        if value.is_finite() {
             self.block.push(value);
             if self.block.len() == BLOCK {
                 self.flush();
@@ -148,17 +143,17 @@ impl CombineFn for MeanAndVar {
     }
 
     fn add_input(&self, acc: &mut Vec<Position>, input: &Columns) -> Result<()> {
-        let n = self.positions;
-        for (i, position) in acc.iter_mut().enumerate() {
-            match &input.tensors[0].values {
-                Values::Int64(v) => position.add(v.iter().skip(i).step_by(n).map(|&v| v as f64)),
-                Values::Float32(v) => {
-                    position.add(v.iter().skip(i).step_by(n).map(|&v| f64::from(v)));
+        let mut next = 0;
+        in_doubles(&input.tensors[0], |values| {
+            if let [position] = acc.as_mut_slice() {
+                position.extend(values);
+            } else {
+                for value in values {
+                    acc[next].push(*value);
+                    next = if next + 1 == self.positions { 0 } else { next + 1 };
                 }
-                Values::Float64(v) => position.add(v.iter().skip(i).step_by(n).copied()),
-                _ => {}
             }
-        }
+        });
         Ok(())
     }
 
@@ -181,27 +176,16 @@ impl CombineFn for MeanAndVar {
     }
 }
 
-/// Doubles as values of a float type.
-fn floats(dtype: DType, values: impl Iterator<Item = f64>) -> Values {
-    match dtype {
-        DType::Float64 => values.collect::<Vec<f64>>().into(),
-        _ => values.map(|value| value as f32).collect::<Vec<f32>>().into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::numeric::testing::combine;
 
     #[test]
     fn only_finite_values_count() {
         let check = |values: &[f64], expected: [f64; 2]| {
             let f = MeanAndVar { positions: 1, dtype: DType::Float64 };
-            let mut acc = f.create_accumulator();
-            let tensors = vec![Tensor::dense(values.len(), values.to_vec())];
-            let rows = values.len();
-            f.add_input(&mut acc, &Columns { rows, shard: 0, first_row: 0, tensors }).unwrap();
-            let found = f.extract_output(acc).unwrap();
+            let found = combine(&f, &[Tensor::dense(values.len(), values.to_vec())], 1);
             assert_eq!([found[0].doubles()[0], found[1].doubles()[0]], expected, "{values:?}");
         };
         check(&[], [0.0, 0.0]);
@@ -209,5 +193,18 @@ mod tests {
         check(&[1.0, 2.0, 3.0, 4.0], [2.5, 1.25]);
         check(&[1.0, f64::NAN, 3.0, f64::INFINITY, f64::NEG_INFINITY], [2.0, 1.0]);
         check(&[1e15, 1e15 + 2.0], [1e15 + 1.0, 1.0]);
+        let many: Vec<f64> = (0..3000).map(|i| f64::from(i % 100)).collect();
+        check(&many, [49.5, 833.25]);
+        let holes = many.iter().flat_map(|&v| [v, f64::NAN, f64::INFINITY]);
+        check(&holes.collect::<Vec<_>>(), [49.5, 833.25]);
+    }
+
+    #[test]
+    fn positions_have_moments_of_their_own() {
+        let f = MeanAndVar { positions: 3, dtype: DType::Float32 };
+        let values: Vec<i64> = (0..9000).map(|i| if i % 3 == 2 { i } else { i % 3 }).collect();
+        let found = combine(&f, &[Tensor::dense(3000, values)], 3);
+        assert_eq!(found[0].floats(), [0.0, 1.0, 4500.5]);
+        assert_eq!(found[1].floats()[..2], [0.0, 0.0]);
     }
 }

@@ -13,6 +13,7 @@ use crate::types::{DType, Dim};
 mod arithmetic;
 pub mod elementwise;
 mod mean_and_var;
+mod numeric;
 mod scale_to_z_score;
 
 /// Every operation, by namespace and name.
@@ -20,11 +21,19 @@ pub static OPS: &[Op] = &[
     arithmetic::ADD,
     arithmetic::SUBTRACT,
     arithmetic::MULTIPLY,
+    numeric::min_and_max::MIN,
+    numeric::min_and_max::MAX,
+    numeric::min_and_max::MIN_AND_MAX,
+    numeric::sum_and_size::SUM,
+    numeric::sum_and_size::SIZE,
     mean_and_var::MEAN,
     mean_and_var::VAR,
     mean_and_var::MEAN_AND_VAR,
     scale_to_z_score::SCALE_TO_Z_SCORE,
     scale_to_z_score::Z_SCORE,
+    numeric::scale_by_min_max::SCALE_BY_MIN_MAX,
+    numeric::scale_by_min_max::SCALE_TO_0_1,
+    numeric::scale_by_min_max::MIN_MAX_SCALE,
 ];
 
 /// The columns that [`Op::examples`] are about, with their types.
