@@ -34,6 +34,16 @@ pub static OPS: &[Op] = &[
     numeric::scale_by_min_max::SCALE_BY_MIN_MAX,
     numeric::scale_by_min_max::SCALE_TO_0_1,
     numeric::scale_by_min_max::MIN_MAX_SCALE,
+    numeric::quantiles::QUANTILES,
+    numeric::buckets::APPLY_BUCKETS,
+    numeric::buckets::BUCKETIZE,
+    numeric::buckets::NUM_BUCKETS_OF,
+    numeric::interpolation::APPLY_BUCKETS_WITH_INTERPOLATION,
+    numeric::histogram::HISTOGRAM,
+    numeric::histogram::EQUAL_WIDTH_BOUNDARIES,
+    numeric::histogram::BUCKET_COUNTS,
+    numeric::histogram::ESTIMATED_PROBABILITY_DENSITY,
+    numeric::histogram::BUCKET_DENSITY,
 ];
 
 /// The columns that [`Op::examples`] are about, with their types.

@@ -14,7 +14,11 @@ use crate::op::{Call, Default, Param, Takes};
 use crate::tensor::{Tensor, Values};
 use crate::types::{DType, Dim, Type};
 
+pub(super) mod buckets;
+pub(super) mod histogram;
+pub(super) mod interpolation;
 pub(super) mod min_and_max;
+pub(super) mod quantiles;
 pub(super) mod scale_by_min_max;
 pub(super) mod sum_and_size;
 
@@ -112,21 +116,32 @@ impl Number for f64 {
 }
 
 /// Calls `f` with the values of a tensor as doubles, in slices of a length that stays in the cache.
-pub(super) fn in_doubles(tensor: &Tensor, mut f: impl FnMut(&[f64])) {
-    fn each<T: Number>(values: &[T], f: &mut impl FnMut(&[f64])) {
-        let mut buffer = [0.0; 1024];
-        for values in values.chunks(buffer.len()) {
-            for (to, from) in buffer.iter_mut().zip(values) {
-                *to = from.double();
-            }
-            f(&buffer[..values.len()]);
-        }
-    }
+pub(super) fn in_doubles(tensor: &Tensor, f: impl FnMut(&[f64])) {
     match &tensor.values {
-        Values::Int64(values) => each(values, &mut f),
-        Values::Float32(values) => each(values, &mut f),
-        Values::Float64(values) => f(values),
+        Values::Int64(values) => in_slices(values, Number::double, f),
+        Values::Float32(values) => in_slices(values, Number::double, f),
+        Values::Float64(values) => in_slices(values, |value| value, f),
         _ => {}
+    }
+}
+
+/// The same with values that are rounded to single precision first.
+pub(super) fn in_singles(tensor: &Tensor, f: impl FnMut(&[f64])) {
+    match &tensor.values {
+        Values::Int64(values) => in_slices(values, |value| f64::from(value as f32), f),
+        Values::Float32(values) => in_slices(values, Number::double, f),
+        Values::Float64(values) => in_slices(values, |value| f64::from(value as f32), f),
+        _ => {}
+    }
+}
+
+fn in_slices<T: Number>(values: &[T], double: impl Fn(T) -> f64, mut f: impl FnMut(&[f64])) {
+    let mut buffer = [0.0; 1024];
+    for values in values.chunks(buffer.len()) {
+        for (to, from) in buffer.iter_mut().zip(values) {
+            *to = double(*from);
+        }
+        f(&buffer[..values.len()]);
     }
 }
 
