@@ -48,6 +48,24 @@ pub(crate) fn is_default(param: &Param, literal: &Literal) -> bool {
     *literal == default_of(param)
 }
 
+/// The default as an argument; none where a call must say.
+pub(crate) fn default_arg(param: &Param) -> Option<Arg> {
+    (param.default != Default::Required).then(|| Arg::Literal(default_of(param)))
+}
+
+/// Whether an argument is one that [`bind`] would have left there.
+pub(crate) fn admits(param: &Param, arg: &Arg) -> bool {
+    match (param.takes, arg) {
+        (_, Arg::Literal(Literal::None)) => param.default != Default::Required,
+        (Takes::Value { .. }, Arg::Value(_)) | (Takes::Values, Arg::Value(_) | Arg::Values(_)) => {
+            true
+        }
+        (Takes::Value { .. } | Takes::Values, _) | (_, Arg::Value(_) | Arg::Values(_)) => false,
+        (takes, Arg::Literal(literal)) => fit(takes, literal.clone())
+            .is_ok_and(|fitted| std::mem::discriminant(&fitted) == std::mem::discriminant(literal)),
+    }
+}
+
 /// One argument for each parameter; literals for values become constants.
 ///
 /// # Errors

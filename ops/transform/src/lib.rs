@@ -7,10 +7,12 @@
 //! ```
 //!
 //! **Invariant:** an operation is known from its row in [`ops::OPS`] alone.
-//! **Invariant:** this crate opens no file, starts no thread, reads no clock and no environment.
+//! **Invariant:** this crate opens no file but those of an [`artifact`], starts no thread, reads no
+//! clock and no environment.
 
 mod analyzer;
 pub mod arrow;
+pub mod artifact;
 mod bind;
 mod graph;
 mod numbers;
@@ -18,6 +20,7 @@ mod op;
 pub mod ops;
 mod phase;
 mod program;
+mod row;
 mod tensor;
 pub mod text;
 mod transform_graph;
@@ -32,6 +35,7 @@ pub use op::{
 };
 pub use phase::Phase;
 pub use program::Program;
+pub use row::{RowInput, RowOutput};
 pub use tensor::{RowEnds, Strings, StringsBuilder, Tensor, Values, splits_of};
 pub use transform_graph::{Apply, Evaluate, TransformGraph, Transformed};
 pub use types::{DType, Dim, Type};

@@ -1,7 +1,7 @@
 //! `Program`: a graph made ready to run, kernel by kernel.
 //!
 //! ```text
-//!   registers:  inputs | constants | results of steps
+//!   registers:  constants | inputs | results of steps
 //!   steps:      kernel, registers it reads, registers it fills, registers that are free after it
 //! ```
 //!
@@ -23,7 +23,8 @@ const FEW: usize = 8;
 pub struct Program {
     inputs: Vec<(String, Type)>,
     steps: Vec<Step>,
-    constants: Vec<(usize, Tensor)>,
+    constants: Vec<Tensor>,
+    /// Registers that are not constants.
     n_registers: usize,
     wanted: Vec<usize>,
 }
@@ -120,38 +121,38 @@ impl Program {
         let used = steps.iter().flat_map(|step| step.inputs.iter()).chain(&wanted);
         let mut is_used = vec![false; n_registers];
         used.for_each(|&register| is_used[register] = true);
-        let constants = known
+        let constants: Vec<(usize, Tensor)> = known
             .into_iter()
             .enumerate()
             .filter(|(register, _)| is_used[*register])
             .filter_map(|(register, value)| value.map(|value| (register, value)))
             .collect();
-        let mut program = Program { inputs, steps, constants, n_registers, wanted };
-        program.renumber(&input_registers);
+        let mut program = Program { inputs, steps, constants: Vec::new(), n_registers, wanted };
+        program.renumber(&input_registers, constants);
         Ok(program)
     }
 
-    /// Puts inputs and constants in front and leaves out registers that nothing uses.
-    fn renumber(&mut self, inputs: &[usize]) {
+    /// Puts constants and inputs in front and leaves out registers that nothing uses.
+    fn renumber(&mut self, inputs: &[usize], constants: Vec<(usize, Tensor)>) {
         let mut place = vec![usize::MAX; self.n_registers];
         let mut next = 0;
         let mut take = |register: usize, n: usize| {
-            for register in register..register + n {
-                place[register] = next;
+            place[register..register + n].iter_mut().for_each(|place| {
+                *place = next;
                 next += 1;
-            }
+            });
         };
+        constants.iter().for_each(|(register, _)| take(*register, 1));
         inputs.iter().for_each(|&register| take(register, 1));
-        self.constants.iter().for_each(|(register, _)| take(*register, 1));
         self.steps.iter().for_each(|step| take(step.first_output, step.n_outputs));
-        self.n_registers = next;
+        self.n_registers = next - constants.len();
         for step in &mut self.steps {
-            step.first_output = place[step.first_output];
+            step.first_output = place[step.first_output] - constants.len();
             step.inputs.iter_mut().for_each(|register| *register = place[*register]);
-            step.free.iter_mut().for_each(|register| *register = place[*register]);
+            step.free.iter_mut().for_each(|free| *free = place[*free] - constants.len());
         }
-        self.constants.iter_mut().for_each(|(register, _)| *register = place[*register]);
         self.wanted.iter_mut().for_each(|register| *register = place[*register]);
+        self.constants = constants.into_iter().map(|(_, value)| value).collect();
     }
 
     /// The columns that [`Program::run`] is given, in this order.
@@ -165,17 +166,26 @@ impl Program {
     /// As [`Kernel::eval`].
     pub fn run(&self, rows: usize, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         debug_assert_eq!(inputs.len(), self.inputs.len());
+        let n_constants = self.constants.len();
         let mut registers: Vec<Option<Tensor>> = Vec::with_capacity(self.n_registers);
         registers.extend(inputs.into_iter().map(Some));
-        registers.extend(self.constants.iter().map(|(_, value)| Some(value.clone())));
         registers.resize(self.n_registers, None);
+        let read = |registers: &[Option<Tensor>], register: usize| -> Tensor {
+            match self.constants.get(register) {
+                Some(constant) => constant.clone(),
+                None => registers[register - n_constants].clone().expect("it was computed"),
+            }
+        };
         let mut out = Vec::with_capacity(4);
         for step in &self.steps {
             let inputs: SmallVec<[&Tensor; FEW]> = step
                 .inputs
                 .iter()
-                .map(|&register| {
-                    registers[register].as_ref().expect("a step comes after those it reads")
+                .map(|&register| match self.constants.get(register) {
+                    Some(constant) => constant,
+                    None => registers[register - n_constants]
+                        .as_ref()
+                        .expect("a step comes after those it reads"),
                 })
                 .collect();
             step.kernel.eval(rows, &inputs, &mut out)?;
@@ -186,11 +196,7 @@ impl Program {
             }
             step.free.iter().for_each(|&register| registers[register] = None);
         }
-        Ok(self
-            .wanted
-            .iter()
-            .map(|&register| registers[register].clone().expect("what is wanted was computed"))
-            .collect())
+        Ok(self.wanted.iter().map(|&register| read(&registers, register)).collect())
     }
 }
 

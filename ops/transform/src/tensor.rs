@@ -227,6 +227,18 @@ impl Values {
         self.len() == 0
     }
 
+    /// What they are kept as: integers may also be timestamps.
+    pub fn dtype(&self) -> DType {
+        match self {
+            Values::Bool(_) => DType::Bool,
+            Values::Int64(_) => DType::Int64,
+            Values::Float32(_) => DType::Float32,
+            Values::Float64(_) => DType::Float64,
+            Values::String(_) => DType::String,
+            Values::Vocabulary(_) => DType::Vocabulary,
+        }
+    }
+
     /// Whether they are what this type is kept as.
     pub fn is(&self, dtype: DType) -> bool {
         matches!(
@@ -416,7 +428,7 @@ impl Tensor {
                         return wrong(format!("too few splits for type {ty}"));
                     };
                     let falls = splits.windows(2).any(|pair| pair[0] > pair[1]);
-                    if splits.len() != items + 1 || splits[0] != 0 || falls {
+                    if splits.len() != items.saturating_add(1) || splits[0] != 0 || falls {
                         return wrong(format!("splits do not fit {items} items of type {ty}"));
                     }
                     items = splits[items] as usize;
@@ -432,15 +444,7 @@ impl Tensor {
 }
 
 fn wrong<T>(wanted: &str, found: &Values) -> T {
-    let found = match found {
-        Values::Bool(_) => "bool",
-        Values::Int64(_) => "int64",
-        Values::Float32(_) => "float32",
-        Values::Float64(_) => "float64",
-        Values::String(_) => "string",
-        Values::Vocabulary(_) => "vocabulary",
-    };
-    panic!("a kernel for {wanted} was given {found}")
+    panic!("a kernel for {wanted} was given {}", found.dtype())
 }
 
 /// Finds the values of rows, through any number of dimensions.

@@ -1,10 +1,11 @@
 //! `TransformGraph`: a graph with every analyzer's result bound, ready to transform rows.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use engine::{Batch, DoFn, Emit, Error, ErrorKind, Rejected, Result};
+use hashbrown::HashMap;
 
 use crate::analyzer::Columns;
 use crate::arrow::{self, BadRow};
@@ -19,7 +20,17 @@ pub struct TransformGraph {
     graph: Graph,
     program: Program,
     outputs: Vec<(String, Type)>,
+    /// Positions of inputs by name.
+    numbers: HashMap<String, usize, foldhash::fast::FixedState>,
     schema: SchemaRef,
+    /// As it was read or first computed.
+    pub(crate) fingerprint: OnceLock<String>,
+}
+
+impl std::fmt::Debug for TransformGraph {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TransformGraph({} nodes)", self.graph.nodes.len())
+    }
 }
 
 /// Transformed rows.
@@ -50,7 +61,10 @@ impl TransformGraph {
             outputs.map(|(name, value)| (name.clone(), graph.ty(*value).clone())).collect();
         let fields: Vec<_> = outputs.iter().map(|(name, ty)| arrow::field(name, ty)).collect();
         let schema = Arc::new(Schema::new(fields));
-        Ok(TransformGraph { graph, program, outputs, schema })
+        let inputs = program.inputs().iter().enumerate();
+        let numbers = inputs.map(|(number, (name, _))| (name.clone(), number)).collect();
+        let fingerprint = OnceLock::new();
+        Ok(TransformGraph { graph, program, outputs, numbers, schema, fingerprint })
     }
 
     /// The graph.
@@ -61,6 +75,11 @@ impl TransformGraph {
     /// The columns that are needed, with their types.
     pub fn inputs(&self) -> &[(String, Type)] {
         self.program.inputs()
+    }
+
+    /// The position of an input among [`TransformGraph::inputs`].
+    pub fn input_number(&self, name: &str) -> Option<usize> {
+        self.numbers.get(name).copied()
     }
 
     /// The columns that come out, with their types.

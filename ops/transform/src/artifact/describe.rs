@@ -1,0 +1,117 @@
+//! What the analyzers found, for people: each call, where it was written, and its values.
+
+use serde::Serialize;
+
+use super::json::pretty;
+use crate::graph::{Graph, What};
+use crate::tensor::{Tensor, Values};
+
+/// How many values are shown.
+const SHOWN: usize = 50;
+/// How many bytes of a string are shown.
+const SHOWN_BYTES: usize = 200;
+
+/// One analyzer that has run.
+#[derive(Clone, Debug, Serialize)]
+pub struct AnalyzerReport {
+    /// Number of its node.
+    pub node: u32,
+    /// The call as it would be written.
+    pub call: String,
+    /// Where it was written: `FILE:LINE:COLUMN`.
+    pub at: Option<String>,
+    /// Its results.
+    pub results: Vec<ResultReport>,
+}
+
+/// One result of an analyzer.
+#[derive(Clone, Debug, Serialize)]
+pub struct ResultReport {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// The first values; tokens of a vocabulary, with frequencies where they are stored.
+    pub values: Vec<serde_json::Value>,
+    /// How many values there are in all.
+    pub count: usize,
+    /// True where there are more than are shown here.
+    pub cut: bool,
+    /// The vocabulary's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Distinct tokens that were seen, before thresholds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unfiltered_size: Option<u64>,
+}
+
+impl Graph {
+    /// The analyzers that have run, with their values for people to read.
+    pub fn analyzers(&self) -> Vec<AnalyzerReport> {
+        let nodes = (0u32..).zip(&self.nodes);
+        let reports = nodes.filter_map(|(number, node)| {
+            let What::Analyzed(call, values) = &node.what else { return None };
+            let results = values.iter().zip(&node.types);
+            Some(AnalyzerReport {
+                node: number,
+                call: call.clone(),
+                at: node.origin.as_ref().map(ToString::to_string),
+                results: results.map(|(value, ty)| result(value, ty.to_string())).collect(),
+            })
+        });
+        reports.collect()
+    }
+}
+
+/// The file `analyzers.json`.
+pub(super) fn analyzers(graph: &Graph) -> String {
+    pretty(&serde_json::json!({
+        "format": "frazil analyzers",
+        "version": super::json::VERSION,
+        "analyzers": graph.analyzers(),
+    }))
+}
+
+fn result(value: &Tensor, ty: String) -> ResultReport {
+    let (mut file, mut unfiltered_size) = (None, None);
+    let mut count = value.values.len();
+    let values: Vec<serde_json::Value> = match &value.values {
+        Values::Bool(values) => values.iter().take(SHOWN).map(|v| (*v != 0).into()).collect(),
+        Values::Int64(values) => values.iter().take(SHOWN).map(|v| (*v).into()).collect(),
+        Values::Float32(values) => values.iter().take(SHOWN).map(|v| single(*v)).collect(),
+        Values::Float64(values) => values.iter().take(SHOWN).map(|v| double(*v)).collect(),
+        Values::String(values) => values.iter().take(SHOWN).map(|v| string(v).into()).collect(),
+        Values::Vocabulary(vocabulary) => {
+            file = Some(vocabulary.file_name.clone());
+            unfiltered_size = Some(vocabulary.unfiltered_size);
+            count = vocabulary.len();
+            let tokens = vocabulary.tokens.iter().take(SHOWN).enumerate();
+            let tokens = tokens.map(|(id, token)| match &vocabulary.frequencies {
+                None => string(token).into(),
+                Some(all) => serde_json::json!([string(token), string(all.get(id))]),
+            });
+            tokens.collect()
+        }
+    };
+    let cut = values.len() < count;
+    ResultReport { ty, values, count, cut, file, unfiltered_size }
+}
+
+/// A number, or its name where JSON has none; a single one with its own digits.
+fn single(value: f32) -> serde_json::Value {
+    match value.to_string().parse() {
+        Ok(short) if value.is_finite() => double(short),
+        _ => double(value.into()),
+    }
+}
+
+fn double(value: f64) -> serde_json::Value {
+    match serde_json::Number::from_f64(value) {
+        Some(number) => number.into(),
+        None => value.to_string().into(),
+    }
+}
+
+fn string(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN_BYTES)]).into_owned();
+    if bytes.len() > SHOWN_BYTES { text + "…" } else { text }
+}

@@ -1,0 +1,249 @@
+//! Artifacts as a whole: what is written is read, and what was changed is refused.
+
+#![allow(clippy::disallowed_methods, reason = "a test writes artifacts and damages them")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::{Float32Array, ListArray, RecordBatch};
+
+use super::*;
+use crate::graph::{Builder, Origin, What};
+use crate::op::Args;
+use crate::tensor::Tensor;
+use crate::types::{DType, Type};
+
+/// A frozen graph with an analyzer, a list, and constants of all kinds.
+fn sample() -> TransformGraph {
+    let inputs = [
+        ("unused".to_owned(), Type::scalar(DType::String)),
+        ("x".to_owned(), Type::scalar(DType::Float32)),
+        ("xs".to_owned(), Type::var_len(DType::Float32)),
+        ("n".to_owned(), Type::scalar(DType::Int64)),
+    ];
+    let mut builder = Builder::new(inputs);
+    builder.at(Some(Origin { file: Arc::from("taxi.star"), line: 3, column: 5 }));
+    let [x, xs, n] = ["x", "xs", "n"].map(|name| builder.input(name).unwrap());
+    let z = builder.one("tft.scale_to_z_score", Args::default().arg(x)).unwrap();
+    let zs = builder.one("tft.scale_to_z_score", Args::default().arg(xs)).unwrap();
+    let more = builder.one("math.multiply", Args::default().arg(zs).arg(0.1)).unwrap();
+    let next = builder.one("math.add", Args::default().arg(n).arg(1i64)).unwrap();
+    let outputs = [("z", z), ("more", more), ("next", next)];
+    let outputs = outputs.map(|(name, value)| (name.to_owned(), value));
+    let mut graph = builder.finish(outputs.to_vec()).unwrap();
+    for node in graph.next_phase() {
+        let types = graph.nodes[node as usize].types.clone();
+        let values = [0.1f32, 2.5].into_iter().zip(&types);
+        let values = values.map(|(value, _)| Tensor::dense(1, vec![value])).collect();
+        graph.bind(node, values).unwrap();
+    }
+    TransformGraph::new(graph).unwrap()
+}
+
+fn rows() -> RecordBatch {
+    let x = Float32Array::from(vec![1.0, f32::NAN, -0.0]);
+    let xs = ListArray::from_iter_primitive::<arrow_array::types::Float32Type, _, _>([
+        Some(vec![Some(1.0f32), Some(2.0)]),
+        None,
+        Some(vec![]),
+    ]);
+    let n = arrow_array::Int64Array::from(vec![1, i64::MAX, -1]);
+    RecordBatch::try_from_iter([
+        ("x", Arc::new(x) as arrow_array::ArrayRef),
+        ("xs", Arc::new(xs)),
+        ("n", Arc::new(n)),
+    ])
+    .unwrap()
+}
+
+fn saved() -> (tempfile::TempDir, PathBuf) {
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().join("graph");
+    let options = SaveOptions {
+        provenance: Provenance {
+            inputs: vec![InputShard { name: "a.csv".to_owned(), rows: 3, bytes: 30 }],
+            modules: vec![
+                ("taxi.star".to_owned(), b"def preprocessing_fn(inputs): pass\n".to_vec()),
+                ("lib/more.star".to_owned(), Vec::new()),
+            ],
+            options: BTreeMap::from([("batch_rows".to_owned(), "4096".to_owned())]),
+        },
+        rows: Some(rows()),
+        ..SaveOptions::default()
+    };
+    sample().save(&directory, &options).unwrap();
+    (place, directory)
+}
+
+/// Replaces text in a file, and makes the manifest agree.
+fn alter(directory: &Path, name: &str, from: &str, to: &str) {
+    let (mut files, fingerprint) = files::read(directory).unwrap();
+    let text = String::from_utf8(files[name].clone()).unwrap();
+    assert!(text.contains(from), "{name} has no {from}:\n{text}");
+    files.insert(name.to_owned(), text.replacen(from, to, 1).into_bytes());
+    files::write(directory, &files, &fingerprint, true).unwrap();
+}
+
+fn refused(directory: &Path, words: &[&str]) {
+    let error = TransformGraph::load(directory).err().expect("it is refused");
+    let shown = error.to_string();
+    for word in words {
+        assert!(shown.contains(word), "no {word:?} in: {shown}");
+    }
+}
+
+#[test]
+fn a_graph_comes_back_with_the_same_bits() {
+    let (_place, directory) = saved();
+    let (loaded, checked) = TransformGraph::load_checked(&directory).unwrap();
+    assert_eq!(checked.golden_rows, 3 + 8);
+    let graph = sample();
+    assert_eq!(loaded.fingerprint().unwrap(), graph.fingerprint().unwrap());
+    assert_eq!(loaded.inputs(), graph.inputs());
+    let [a, b] = [&graph, &loaded].map(|graph| graph.apply(&rows()).unwrap().records);
+    assert_eq!(format!("{a:?}"), format!("{b:?}"));
+    let origin = loaded.graph().nodes.iter().find_map(|node| node.origin.clone()).unwrap();
+    assert_eq!(origin.to_string(), "taxi.star:3:5");
+    let text = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
+    assert!(text("analyzers.json").contains("tft.mean_and_var"), "{}", text("analyzers.json"));
+    assert!(text("provenance.json").contains("a.csv"));
+    assert!(text("output_schema.pbtxt").contains("min_fraction: 1.0"));
+    assert!(directory.join("module/lib/more.star").is_file());
+}
+
+#[test]
+fn the_same_graph_gives_the_same_bytes() {
+    let (_a, first) = saved();
+    let (_b, second) = saved();
+    assert_eq!(files::read(&first).unwrap(), files::read(&second).unwrap());
+    let loaded = TransformGraph::load(&first).unwrap();
+    let (again, _) = loaded.to_json().unwrap();
+    assert_eq!(again, fs::read_to_string(first.join(GRAPH)).unwrap());
+}
+
+#[test]
+fn nothing_else_is_replaced() {
+    let (_place, directory) = saved();
+    let save = |overwrite, directory: &Path| {
+        sample().save(directory, &SaveOptions { overwrite, ..SaveOptions::default() })
+    };
+    assert!(save(false, &directory).unwrap_err().message().contains("is there already"));
+    save(true, &directory).unwrap();
+    TransformGraph::load(&directory).unwrap();
+    let other = directory.with_file_name("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("mine"), "x").unwrap();
+    assert!(save(true, &other).unwrap_err().message().contains("holds other files"));
+    let left: Vec<_> = fs::read_dir(directory.parent().unwrap()).unwrap().collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn changed_files_are_refused() {
+    let (_place, directory) = saved();
+    let graph = fs::read(directory.join(GRAPH)).unwrap();
+    for end in [0, 1, graph.len() / 2, graph.len() - 1] {
+        fs::write(directory.join(GRAPH), &graph[..end]).unwrap();
+        refused(&directory, &["`graph.json` of the graph has changed", "bytes"]);
+    }
+    let mut other = graph.clone();
+    *other.last_mut().unwrap() = b' ';
+    fs::write(directory.join(GRAPH), &other).unwrap();
+    refused(&directory, &["`graph.json` of the graph has changed", "SHA-256"]);
+    fs::remove_file(directory.join(GRAPH)).unwrap();
+    refused(&directory, &["`graph.json` of the graph is missing"]);
+    fs::remove_file(directory.join(files::MANIFEST)).unwrap();
+    refused(&directory, &["holds no graph", "`manifest.json`"]);
+    refused(&directory.join("nowhere"), &["there is no graph at"]);
+}
+
+#[test]
+fn files_that_agree_with_the_manifest_are_checked_too() {
+    let check = |name: &str, from: &str, to: &str, words: &[&str]| {
+        let (_place, directory) = saved();
+        alter(&directory, name, from, to);
+        refused(&directory, words);
+    };
+    let graph = |from: &str, to: &str, words: &[&str]| check(GRAPH, from, to, words);
+    graph("\"version\": 1", "\"version\": 2", &["newer format", "version 2"]);
+    graph("frazil transform graph", "other", &["something else"]);
+    graph("\"nodes\"", "\"more\"", &["`graph.json` is damaged", "more"]);
+    graph("\"math.add\"", "\"math.addd\"", &["`math.addd` is not known"]);
+    graph("\"math.add\"", "\"tft.mean\"", &["Node"]);
+    graph("\"z\"", "\"next\"", &["`next` is there twice"]);
+    let line = sample().to_json().unwrap().0;
+    let line = line.lines().find(|line| line.contains("math.add")).unwrap();
+    graph(line, &line.replace("int64", "float64"), &["`math.add` gives int64", "float64"]);
+    graph("\"float32\":[2.5]", "\"float32\":[2.5,1]", &["Node", "values"]);
+    graph("\"float32\":[2.5]", "\"int64\":[2]", &["Node", "type"]);
+    graph("{\"node\":0}", "{\"node\":4000000000}", &["is not before it"]);
+    graph("{\"node\":0}", "{\"node\":0,\"port\":9}", &["has no result 9"]);
+    graph("\"y\":", "\"why\":", &["has no parameter `why`"]);
+    graph("\"shape\":[\"var\"]", "\"shape\":[{\"fixed\":4294967295}]", &["too large"]);
+    graph("\"float32\":[2.5]", "\"float32\":[2.25]", &["a golden row comes out differently"]);
+    let golden = |from: &str, to: &str, words: &[&str]| check(GOLDEN, from, to, words);
+    golden("\"version\":1", "\"version\":7", &["newer format", "`golden_rows.json`"]);
+    golden("9223372036854775807", "9223372036854775806", &["golden row", "`next`"]);
+    golden("\"rows\":3", "\"rows\":99999999999", &["golden rows are damaged"]);
+    golden("\"splits\":[[0,2,2,2]]", "\"splits\":[[0,2147483647]]", &["golden rows are damaged"]);
+    check(GRAPH, "\"line\":3", "\"line\":4", &["not the one that was written", "fingerprint"]);
+    let manifest = |from: &str, to: &str, words: &[&str]| {
+        let (_place, directory) = saved();
+        let path = directory.join(files::MANIFEST);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        refused(&directory, words);
+    };
+    manifest("\"graph.json\"", "\"../graph.json\"", &["outside of the graph's directory"]);
+    manifest("\"graph.json\"", "\"/etc/passwd\"", &["outside of the graph's directory"]);
+    manifest("\"version\": 1", "\"version\": 9", &["`manifest.json` is of a newer format"]);
+    manifest("\"bytes\": ", "\"bytes\": 1844674407370955", &["has changed"]);
+}
+
+#[test]
+fn garbage_is_refused() {
+    let garbage: [&[u8]; 6] = [b"", b"{", b"null", b"[[[[", &[b'['; 100_000], b"\xff\xfe\x00"];
+    for bytes in garbage {
+        let (_place, directory) = saved();
+        let (mut files, fingerprint) = files::read(&directory).unwrap();
+        files.insert(GRAPH.to_owned(), bytes.to_vec());
+        files::write(&directory, &files, &fingerprint, true).unwrap();
+        refused(&directory, &["`graph.json` is damaged"]);
+        fs::write(directory.join(files::MANIFEST), bytes).unwrap();
+        refused(&directory, &["`manifest.json` is damaged"]);
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn links_are_not_followed() {
+    let (_place, directory) = saved();
+    let outside = directory.with_file_name("outside.json");
+    fs::rename(directory.join(GRAPH), &outside).unwrap();
+    std::os::unix::fs::symlink(&outside, directory.join(GRAPH)).unwrap();
+    refused(&directory, &["is a link"]);
+}
+
+#[test]
+fn graphs_of_the_first_version_are_read_for_ever() {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/graphs/v1");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() && !all.join("scale").exists() {
+        let options = SaveOptions { rows: Some(rows()), ..SaveOptions::default() };
+        sample().save(&all.join("scale"), &options).unwrap();
+    }
+    let graphs: Vec<_> = fs::read_dir(&all).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!graphs.is_empty());
+    for directory in graphs {
+        let (graph, checked) = TransformGraph::load_checked(&directory).unwrap();
+        assert!(checked.golden_rows >= 8, "{}", directory.display());
+        assert!(
+            !graph
+                .graph()
+                .nodes
+                .iter()
+                .any(|node| matches!(node.what, What::Input(ref name) if name.is_empty()))
+        );
+    }
+}
