@@ -45,6 +45,8 @@ pub enum Analyzer {
     Counts(Arc<dyn Keyed<u64>>),
     /// Exact sums for each key.
     Sums(Arc<dyn Keyed<Sums>>),
+    /// The range of the values of each key.
+    Extremes(Arc<dyn Keyed<Extremes>>),
 }
 
 /// Any combiner of columns into constants, erased.
@@ -154,6 +156,52 @@ impl KeyState for Sums {
     fn heap_bytes(&self) -> usize {
         self.sums.capacity() * size_of::<ExactSum>()
             + self.sums.iter().map(ExactSum::heap_bytes).sum::<usize>()
+    }
+}
+
+/// The least and the greatest value of one key; both NaN once one was NaN.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Extremes {
+    /// The least.
+    pub min: f64,
+    /// The greatest.
+    pub max: f64,
+}
+
+impl Default for Extremes {
+    fn default() -> Self {
+        Extremes { min: f64::INFINITY, max: f64::NEG_INFINITY }
+    }
+}
+
+impl Extremes {
+    /// Takes a value in. A zero counts as 0.0, so that no order of values can be seen.
+    #[inline]
+    pub fn add(&mut self, value: f64) {
+        self.merge(&Extremes { min: value, max: value });
+    }
+}
+
+impl KeyState for Extremes {
+    fn merge(&mut self, other: &Self) {
+        if self.min.is_nan() || other.min.is_nan() {
+            *self = Extremes { min: f64::NAN, max: f64::NAN };
+        } else {
+            let (min, max) = (self.min.min(other.min), self.max.max(other.max));
+            *self = Extremes { min: min + 0.0, max: max + 0.0 };
+        }
+    }
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.min.to_le_bytes());
+        out.extend_from_slice(&self.max.to_le_bytes());
+    }
+    fn decode(bytes: &mut &[u8]) -> Option<Self> {
+        let mut take = || {
+            let (first, rest) = bytes.split_first_chunk()?;
+            *bytes = rest;
+            Some(f64::from_le_bytes(*first))
+        };
+        Some(Extremes { min: take()?, max: take()? })
     }
 }
 
@@ -268,6 +316,7 @@ pub(crate) fn attach(
 ) -> Vec<Pending> {
     let mut counts = Vec::new();
     let mut sums = Vec::new();
+    let mut extremes = Vec::new();
     let mut pending: Vec<Option<Pending>> = Vec::new();
     for (number, (analyzer, places)) in analyzers.into_iter().enumerate() {
         pending.push(match analyzer {
@@ -280,10 +329,15 @@ pub(crate) fn attach(
                 sums.push((number, places, keyed));
                 None
             }
+            Analyzer::Extremes(keyed) => {
+                extremes.push((number, places, keyed));
+                None
+            }
         });
     }
     attach_keyed(counts, phase, &mut pending);
     attach_keyed(sums, phase, &mut pending);
+    attach_keyed(extremes, phase, &mut pending);
     pending.into_iter().map(|pending| pending.expect("every analyzer was attached")).collect()
 }
 

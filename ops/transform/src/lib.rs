@@ -27,7 +27,7 @@ mod transform_graph;
 mod types;
 mod vocabulary;
 
-pub use analyzer::{Analyzer, Columns, Global, Keyed, Pending, Sums, gather};
+pub use analyzer::{Analyzer, Columns, Extremes, Global, Keyed, Pending, Sums, gather};
 pub use graph::{Builder, Graph, Node, Origin, What};
 pub use op::{
     Arg, Args, Bound, Call, Default, Function, Kernel, Kind, Literal, Op, Param, Ref, Takes,

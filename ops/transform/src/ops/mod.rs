@@ -44,6 +44,16 @@ pub static OPS: &[Op] = &[
     numeric::histogram::BUCKET_COUNTS,
     numeric::histogram::ESTIMATED_PROBABILITY_DENSITY,
     numeric::histogram::BUCKET_DENSITY,
+    numeric::per_key::key_index::KEY_INDEX,
+    numeric::per_key::key_index::VALUE_AT_INDEX,
+    numeric::per_key::mean_and_var::MEAN_AND_VAR_PER_KEY,
+    numeric::per_key::mean_and_var::SCALE_TO_Z_SCORE_PER_KEY,
+    numeric::per_key::min_and_max::MIN_AND_MAX_PER_KEY,
+    numeric::per_key::min_and_max::SCALE_BY_MIN_MAX_PER_KEY,
+    numeric::per_key::min_and_max::SCALE_TO_0_1_PER_KEY,
+    numeric::per_key::quantiles::QUANTILES_PER_KEY,
+    numeric::per_key::quantiles::BUCKETIZE_PER_KEY,
+    numeric::per_key::quantiles::APPLY_BUCKETS_PER_KEY,
 ];
 
 /// The columns that [`Op::examples`] are about, with their types.

@@ -18,6 +18,7 @@ pub(super) mod buckets;
 pub(super) mod histogram;
 pub(super) mod interpolation;
 pub(super) mod min_and_max;
+pub(super) mod per_key;
 pub(super) mod quantiles;
 pub(super) mod scale_by_min_max;
 pub(super) mod sum_and_size;

@@ -1,0 +1,140 @@
+//! `tft.scale_by_min_max_per_key`, `tft.scale_to_0_1_per_key`: scaled by the range of each key.
+
+use std::sync::Arc;
+
+use engine::{KeyTable, KeyedBlock, PCollection, Result};
+use serde_bytes::ByteBuf;
+
+use super::key_index::{KEY_INDEX, VALUE_AT_INDEX};
+use super::{KEY, KEY_VOCABULARY_FILENAME, Pairs, two_by_key, types};
+use crate::analyzer::{Analyzer, Columns, Extremes, Keyed, Pending, gather};
+use crate::graph::Builder;
+use crate::op::{Args, Bound, Default, Kind, Op, Param, Ref, Takes};
+use crate::ops::numeric::scale_by_min_max::{
+    MIN_MAX_SCALE, OUTPUT_DTYPE as SCALED_DTYPE, OUTPUT_MAX, OUTPUT_MIN,
+};
+use crate::ops::numeric::{OUTPUT_DTYPE, X, float_of};
+use crate::types::DType;
+
+/// The analyzer.
+pub(in crate::ops) const MIN_AND_MAX_PER_KEY: Op = Op {
+    name: "tft.min_and_max_per_key",
+    doc: "the least and the greatest of the values of each key",
+    semantics: "Keys, ascending by their bytes (integers by value), then least and greatest values in \
+        their order. NaN makes both of its key NaN; infinities count; missing values do not.",
+    examples: &[
+        "tft.value_at_index(tft.min_and_max_per_key(x, key)[1], n)",
+        "tft.value_at_index(tft.min_and_max_per_key(ns, k)[2], n)",
+    ],
+    params: &[X, KEY, OUTPUT_DTYPE],
+    kind: Kind::Analyze {
+        types: |call| {
+            Pairs::of(call)?;
+            types(call, float_of(call)?)
+        },
+        analyzer: |call| {
+            let (pairs, dtype) = (Pairs::of(call)?, float_of(call)?);
+            Ok(Analyzer::Extremes(Arc::new(MinAndMax { pairs, dtype })))
+        },
+    },
+};
+
+const SEMANTICS: &str = "As `tft.scale_by_min_max`, by the range of the values that have the same key. A \
+    key that was not seen in analysis, or has one distinct value, gives sigmoid(x), moved to the range.";
+
+const NO_ELEMENTWISE: Param = Param {
+    name: "elementwise",
+    takes: Takes::Bool,
+    default: Default::Bool(false),
+    doc: "not supported, as in TFT",
+};
+
+/// The mapper with its analyzer.
+pub(in crate::ops) const SCALE_BY_MIN_MAX_PER_KEY: Op = Op {
+    name: "tft.scale_by_min_max_per_key",
+    doc: "a column scaled to the range from `output_min` to `output_max` for each key",
+    semantics: SEMANTICS,
+    examples: &[
+        "tft.scale_by_min_max_per_key(x, key, -1.0, 1.0)",
+        "tft.scale_by_min_max_per_key(ns, s)",
+    ],
+    params: &[
+        X,
+        KEY,
+        OUTPUT_MIN,
+        OUTPUT_MAX,
+        NO_ELEMENTWISE,
+        KEY_VOCABULARY_FILENAME,
+        SCALED_DTYPE,
+    ],
+    kind: Kind::Compose(|builder, call| {
+        let args = ["output_min", "output_max"];
+        compose(builder, call, args.map(|name| (name, call.get(name))).to_vec())
+    }),
+};
+
+/// The same to the range from 0 to 1.
+pub(in crate::ops) const SCALE_TO_0_1_PER_KEY: Op = Op {
+    name: "tft.scale_to_0_1_per_key",
+    doc: "a column scaled to the range from 0 to 1 for each key",
+    semantics: SEMANTICS,
+    examples: &["tft.scale_to_0_1_per_key(x, key)", "tft.scale_to_0_1_per_key(d, k)"],
+    params: &[X, KEY, NO_ELEMENTWISE, KEY_VOCABULARY_FILENAME, SCALED_DTYPE],
+    kind: Kind::Compose(|builder, call| compose(builder, call, Vec::new())),
+};
+
+fn compose(
+    builder: &mut Builder,
+    call: &Bound,
+    ends: Vec<(&str, crate::op::Arg)>,
+) -> Result<Vec<Ref>> {
+    if call.is("elementwise") {
+        return Err(call.wrong("`elementwise=True` is not supported by key"));
+    }
+    let (x, key) = (call.value("x")?, call.value("key")?);
+    // Ranges in double precision, so that integers keep theirs; the scaling itself rounds.
+    let args = Args::default().arg(x).arg(key).with("output_dtype", DType::Float64);
+    let found = builder.call(MIN_AND_MAX_PER_KEY.name, args)?;
+    let index = builder.one(KEY_INDEX.name, Args::default().arg(key).arg(found[0]))?;
+    let mut at = |values| builder.one(VALUE_AT_INDEX.name, Args::default().arg(values).arg(index));
+    let (min, max) = (at(found[1])?, at(found[2])?);
+    let args = Args::default().arg(x).arg(min).arg(max);
+    let args = args.with("output_dtype", call.get("output_dtype"));
+    let args = ends.into_iter().fold(args, |args, (name, arg)| args.with(name, arg));
+    builder.call(MIN_MAX_SCALE.name, args)
+}
+
+struct MinAndMax {
+    pairs: Pairs,
+    dtype: DType,
+}
+
+impl Keyed<Extremes> for MinAndMax {
+    fn name(&self) -> &'static str {
+        MIN_AND_MAX_PER_KEY.name
+    }
+
+    fn add(&self, table: &mut KeyTable<Extremes>, group: &[u8], input: &Columns) -> Result<()> {
+        let group = table.group(group);
+        self.pairs.each(input, |key, x| group.entry(key).add(x));
+        Ok(())
+    }
+
+    fn finish(
+        self: Arc<Self>,
+        group: Vec<u8>,
+        blocks: &PCollection<KeyedBlock<Extremes>>,
+    ) -> Pending {
+        let (keys, dtype) = (self.pairs.keys, self.dtype);
+        gather(
+            MIN_AND_MAX_PER_KEY.name,
+            group,
+            blocks,
+            |found: &mut Vec<(ByteBuf, f64, f64)>, key, ends| {
+                found.push((ByteBuf::from(key), ends.min, ends.max));
+            },
+            |found, mut other| found.append(&mut other),
+            move |found| two_by_key(keys, dtype, found),
+        )
+    }
+}

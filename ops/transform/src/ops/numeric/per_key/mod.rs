@@ -1,0 +1,146 @@
+//! Statistics of a column for each key of another, and what they make of the column.
+//!
+//! ```text
+//!   x, key ──analyzer──► keys, ascending ──► tft.key_index(key, keys): place or -1
+//!                   └──► values by place ──► tft.value_at_index(values, index)
+//! ```
+
+use engine::{Error, ErrorKind, Result};
+use serde_bytes::ByteBuf;
+
+use super::floats;
+use crate::analyzer::Columns;
+use crate::op::{Call, Default, Param, Takes};
+use crate::ops::elementwise::{Broadcast, number, together};
+use crate::tensor::{StringsBuilder, Tensor, Values, splits_of};
+use crate::types::{DType, Dim, Type};
+
+pub(in crate::ops) mod key_index;
+pub(in crate::ops) mod mean_and_var;
+pub(in crate::ops) mod min_and_max;
+pub(in crate::ops) mod quantiles;
+
+/// The column of keys.
+pub(super) const KEY: Param = Param {
+    name: "key",
+    takes: Takes::Value { like: "" },
+    default: Default::Required,
+    doc: "a column of strings or integers: one key for each row, or for each value of `x`",
+};
+
+/// TFT's name of a file for keys.
+pub(super) const KEY_VOCABULARY_FILENAME: Param = Param {
+    name: "key_vocabulary_filename",
+    takes: Takes::Str,
+    default: Default::None,
+    doc: "accepted and not used: keys and values are constants of the graph, never a file",
+};
+
+/// Which key each value of `x` has.
+pub(super) struct Pairs {
+    broadcast: Broadcast,
+    keys: DType,
+}
+
+impl Pairs {
+    /// Of a call with `x` and `key`.
+    ///
+    /// # Errors
+    /// When the two do not go together, or keys are neither strings nor integers.
+    pub(super) fn of(call: &Call<'_>) -> Result<Self> {
+        let x = number(call, "x")?;
+        let keys = key_dtype(call)?;
+        let (ty, broadcast) = together(call, &["x", "key"])?;
+        if ty.shape != x.shape {
+            return Err(call.wrong("`key` has more dimensions than `x`"));
+        }
+        Ok(Pairs { broadcast, keys })
+    }
+
+    /// Calls `f` with the key and the value of each value, as doubles.
+    pub(super) fn each(&self, input: &Columns, mut f: impl FnMut(&[u8], f64)) {
+        let operands: Vec<&Tensor> = input.tensors.iter().collect();
+        let at = self.broadcast.indices(1, input.rows, &operands);
+        let values = operands[0].to_doubles();
+        match &operands[1].values {
+            Values::String(keys) => {
+                values.iter().enumerate().for_each(|(i, value)| f(keys.get(at.at(i)), *value));
+            }
+            Values::Int64(keys) => values.iter().enumerate().for_each(|(i, value)| {
+                f(&bytes_of(keys[at.at(i)]), *value);
+            }),
+            _ => {}
+        }
+    }
+}
+
+/// The type of the keys of a call.
+pub(super) fn key_dtype(call: &Call<'_>) -> Result<DType> {
+    match call.ty("key")?.dtype {
+        dtype @ (DType::String | DType::Int64) => Ok(dtype),
+        _ => Err(call.wrong_type("key", "a column of strings or integers")),
+    }
+}
+
+/// An integer as bytes of the same order.
+pub(super) fn bytes_of(key: i64) -> [u8; 8] {
+    (key as u64 ^ 1 << 63).to_be_bytes()
+}
+
+/// Keys as a constant, in the order given.
+///
+/// # Errors
+/// When they are longer than 2 GiB together.
+pub(super) fn keys_tensor<'a>(
+    dtype: DType,
+    keys: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<Tensor> {
+    let values: Values = if dtype == DType::String {
+        let mut builder = StringsBuilder::default();
+        keys.into_iter().for_each(|key| builder.push(key));
+        builder.finish().map_err(|_| too_many())?.into()
+    } else {
+        let ints = keys.into_iter().map(|key| {
+            let bytes = key.try_into().unwrap_or([0x80, 0, 0, 0, 0, 0, 0, 0]);
+            (u64::from_be_bytes(bytes) ^ 1 << 63) as i64
+        });
+        ints.collect::<Vec<i64>>().into()
+    };
+    by_key(values.len(), values)
+}
+
+/// Values by key as a constant of `keys` items.
+///
+/// # Errors
+/// When there are more than 2^31.
+pub(super) fn by_key(keys: usize, values: impl Into<Values>) -> Result<Tensor> {
+    let splits = splits_of([keys]).map_err(|_| too_many())?;
+    Ok(Tensor { rows: 1, splits: vec![splits], values: values.into() })
+}
+
+fn too_many() -> Error {
+    Error::new(ErrorKind::Unsupported, "there are too many keys to be constants of a graph")
+        .with_hint("Keys should name groups, not rows.")
+}
+
+/// Types of keys and of two values for each.
+pub(super) fn types(call: &Call<'_>, dtype: DType) -> Result<Vec<Type>> {
+    let keys = Type::constant(key_dtype(call)?, [Dim::Var]);
+    let values = Type::constant(dtype, [Dim::Var]);
+    Ok(vec![keys, values.clone(), values])
+}
+
+/// Two numbers of each key, in the order of the keys' bytes.
+pub(super) fn two_by_key(
+    keys: DType,
+    dtype: DType,
+    mut found: Vec<(ByteBuf, f64, f64)>,
+) -> Result<Vec<Tensor>> {
+    found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    let n = found.len();
+    Ok(vec![
+        keys_tensor(keys, found.iter().map(|(key, _, _)| key.as_slice()))?,
+        by_key(n, floats(dtype, found.iter().map(|found| found.1)))?,
+        by_key(n, floats(dtype, found.iter().map(|found| found.2)))?,
+    ])
+}
