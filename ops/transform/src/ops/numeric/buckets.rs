@@ -1,7 +1,5 @@
 //! `tft.apply_buckets`, `tft.bucketize`: numbers as the numbers of the buckets they are in.
 
-use std::cmp::Ordering;
-
 use engine::Result;
 
 use super::quantiles::{EPSILON, NUM_BUCKETS, QUANTILES, WEIGHTS};
@@ -212,8 +210,9 @@ pub(super) fn assign<T: Compared>(boundaries: &[T], values: &[T]) -> Vec<i64> {
 
 /// True for NaN, too, which is therefore in the last bucket.
 #[inline]
-fn not_below<T: PartialOrd>(value: T, boundary: T) -> bool {
-    value.partial_cmp(&boundary) != Some(Ordering::Less)
+#[expect(clippy::neg_cmp_op_on_partial_ord, reason = "NaN is in the last bucket")]
+fn not_below<T: Compared>(value: T, boundary: T) -> bool {
+    !(value < boundary)
 }
 
 /// The number of boundaries that are not above a value, by halves and without branches.
