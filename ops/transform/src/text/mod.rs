@@ -1,1 +1,8 @@
-//! Text into pieces and ids.
+//! Text into pieces and ids: tokenizers, the inputs of BERT models, and how vocabularies are trained.
+
+pub mod bert;
+mod characters;
+mod trie;
+mod wordpiece;
+
+pub use bert::{BertOptions, BertTokenizer};
