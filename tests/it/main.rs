@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod anomalies;
+mod bert;
 mod calibration;
 mod cli;
 mod cluster;

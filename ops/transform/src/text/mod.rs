@@ -2,6 +2,7 @@
 
 pub mod bert;
 mod characters;
+pub mod model_inputs;
 mod trie;
 mod wordpiece;
 
