@@ -294,7 +294,7 @@ pub(crate) fn key_of(tensor: &Tensor) -> Vec<u8> {
 }
 
 /// The known name that is nearest to a misspelt one, if it is near at all.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|other| (distance(name, other), other))
         .filter(|(distance, other)| *distance <= 1 + other.len().min(name.len()) / 4)

@@ -28,6 +28,7 @@ mod types;
 mod vocabulary;
 
 pub use analyzer::{Analyzer, Columns, Extremes, Global, Keyed, Pending, Sums, gather};
+pub use bind::nearest;
 pub use graph::{Builder, Graph, Node, Origin, What};
 pub use op::{
     Arg, Args, Bound, Call, Default, Function, Kernel, Kind, Literal, Op, Param, Ref, Takes,
