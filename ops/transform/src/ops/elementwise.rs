@@ -1,7 +1,7 @@
 //! What operations on single values share: how shapes go together, and the loops.
 //!
 //! Two operands have one structure, or one of them is a single value for each row (or a constant)
-//! that meets every value of the row. Nothing else is broadcast, so no result is larger than its
+//! that meets every value of the row, whether its shape is `[]` or `[1]`. Nothing else is broadcast, so no result is larger than its
 //! operands, and no two rows ever meet.
 
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ use engine::Result;
 
 use crate::op::Call;
 use crate::tensor::{Tensor, Values};
-use crate::types::{DType, Type};
+use crate::types::{DType, Dim, Type};
 
 /// A native type of values.
 pub trait Native: Copy + Send + Sync + 'static {
@@ -78,7 +78,7 @@ pub struct Broadcast {
     /// The operand that has the result's structure.
     leader: usize,
     leader_constant: bool,
-    shape: Vec<crate::types::Dim>,
+    shape: Vec<Dim>,
 }
 
 /// The type that the operands of these parameters have together, with the dtype of the first.
@@ -92,11 +92,27 @@ pub fn together(call: &Call<'_>, params: &[&str]) -> Result<(Type, Broadcast)> {
         let position = position.ok_or_else(|| call.wrong(format!("`{param}` is missing")))?;
         operands.push((*param, position, &call.types[position]));
     }
+    of_operands(call, &operands)
+}
+
+/// The same of the values of one parameter.
+///
+/// # Errors
+/// As [`together`], and without values.
+pub fn together_all(call: &Call<'_>, param: &str) -> Result<(Type, Broadcast)> {
+    let first = call.position(param);
+    let first = first.ok_or_else(|| call.wrong(format!("`{param}` is empty")))?;
+    let n = call.values(param).len();
+    let operands: Vec<_> = (first..first + n).map(|i| (param, i, &call.types[i])).collect();
+    of_operands(call, &operands)
+}
+
+fn of_operands(call: &Call<'_>, operands: &[(&str, usize, &Type)]) -> Result<(Type, Broadcast)> {
     // The result has the shape of the operand with the most dimensions; of several, a column's.
     let leader = (0..operands.len())
         .max_by_key(|&i| {
             let ty = operands[i].2;
-            (ty.shape.len(), !ty.constant, usize::MAX - i)
+            (ty.shape.len(), !is_single(ty), !ty.constant, usize::MAX - i)
         })
         .unwrap_or(0);
     let (lead_param, lead_position, lead) = operands[leader];
@@ -105,8 +121,8 @@ pub fn together(call: &Call<'_>, params: &[&str]) -> Result<(Type, Broadcast)> {
     for (i, (param, position, ty)) in operands.iter().enumerate() {
         sides.push(if i == leader && (!ty.constant || constant) {
             Side::Full
-        } else if ty.is_scalar() {
-            match (ty.constant, lead.is_scalar()) {
+        } else if is_single(ty) {
+            match (ty.constant, is_single(lead)) {
                 (true, _) => Side::One,
                 (false, true) => Side::Full,
                 (false, false) => Side::PerRow,
@@ -141,9 +157,15 @@ pub fn together(call: &Call<'_>, params: &[&str]) -> Result<(Type, Broadcast)> {
     Ok((ty, broadcast))
 }
 
+/// Whether it is one value for each row, in dimensions of 1 or none.
+fn is_single(ty: &Type) -> bool {
+    ty.shape.iter().all(|dim| *dim == Dim::Fixed(1))
+}
+
 impl Broadcast {
     /// How many values the result has.
-    fn n_values(&self, rows: usize, leader: &Tensor) -> usize {
+    pub fn n_values(&self, rows: usize, operands: &[&Tensor]) -> usize {
+        let leader = operands[self.leader];
         if self.leader_constant { rows * leader.values.len() } else { leader.values.len() }
     }
 
@@ -162,7 +184,7 @@ impl Broadcast {
     ) -> Cow<'a, [T]> {
         let values = T::of(operands[operand]);
         let leader = operands[self.leader];
-        let n = self.n_values(rows, leader);
+        let n = self.n_values(rows, operands);
         match self.sides[operand] {
             Side::Full if values.len() == n => Cow::Borrowed(values),
             Side::One => Cow::Owned(vec![values[0]; n]),
@@ -188,7 +210,7 @@ impl Broadcast {
     pub fn indices(&self, operand: usize, rows: usize, operands: &[&Tensor]) -> Indices {
         let n_own = operands[operand].values.len();
         let leader = operands[self.leader];
-        let n = self.n_values(rows, leader);
+        let n = self.n_values(rows, operands);
         match self.sides[operand] {
             Side::Full if n_own == n => Indices::Same,
             Side::One => Indices::One,

@@ -10,22 +10,94 @@ use crate::bind::nearest;
 use crate::op::Op;
 use crate::types::{DType, Dim};
 
-mod arithmetic;
+mod axis;
+mod copied;
 pub mod elementwise;
+mod math;
 mod mean_and_var;
 mod numeric;
+mod params;
 mod scale_to_z_score;
+#[cfg(test)]
+mod testing;
+mod tf;
 
 /// Every operation, by namespace and name.
 pub static OPS: &[Op] = &[
-    arithmetic::ADD,
-    arithmetic::SUBTRACT,
-    arithmetic::MULTIPLY,
     numeric::min_and_max::MIN,
     numeric::min_and_max::MAX,
     numeric::min_and_max::MIN_AND_MAX,
     numeric::sum_and_size::SUM,
     numeric::sum_and_size::SIZE,
+    math::arithmetic::ADD,
+    math::arithmetic::SUBTRACT,
+    math::arithmetic::MULTIPLY,
+    math::arithmetic::DIVIDE,
+    math::arithmetic::FLOORDIV,
+    math::arithmetic::MOD,
+    math::arithmetic::POW,
+    math::arithmetic::MINIMUM,
+    math::arithmetic::MAXIMUM,
+    math::compare::EQUAL,
+    math::compare::NOT_EQUAL,
+    math::compare::LESS,
+    math::compare::LESS_EQUAL,
+    math::compare::GREATER,
+    math::compare::GREATER_EQUAL,
+    math::logical::LOGICAL_AND,
+    math::logical::LOGICAL_OR,
+    math::logical::LOGICAL_XOR,
+    math::logical::LOGICAL_NOT,
+    math::round::FLOOR,
+    math::round::CEIL,
+    math::round::ROUND,
+    math::round::CLIP_BY_VALUE,
+    math::unary::NEGATIVE,
+    math::unary::ABS,
+    math::unary::SIGN,
+    math::unary::SQUARE,
+    math::unary::SQRT,
+    math::unary::EXP,
+    math::unary::EXPM1,
+    math::unary::LOG,
+    math::unary::LOG1P,
+    math::unary::SIGMOID,
+    math::unary::TANH,
+    math::unary::SIN,
+    math::unary::COS,
+    math::unary::IS_NAN,
+    math::unary::IS_FINITE,
+    math::unary::IS_INF,
+    math::reduce::REDUCE_SUM,
+    math::reduce::REDUCE_MEAN,
+    math::reduce::REDUCE_PROD,
+    math::reduce::REDUCE_MIN,
+    math::reduce::REDUCE_MAX,
+    math::reduce::REDUCE_ANY,
+    math::reduce::REDUCE_ALL,
+    math::reduce::ARGMAX,
+    math::reduce::ARGMIN,
+    tf::cast::CAST,
+    tf::select::WHERE,
+    tf::fill::ZEROS_LIKE,
+    tf::fill::ONES_LIKE,
+    tf::fill::FILL_LIKE,
+    tf::concat::STACK,
+    tf::concat::CONCAT,
+    tf::shape::SQUEEZE,
+    tf::shape::EXPAND_DIMS,
+    tf::shape::RESHAPE,
+    tf::gather::GATHER,
+    tf::gather::SLICE,
+    tf::one_hot::ONE_HOT,
+    tf::matmul::MATMUL,
+    tf::dense::TO_DENSE,
+    tf::dense::RAGGED_TO_DENSE,
+    tf::dense::FILL_IN_MISSING,
+    tf::dense::LEFT_ALIGN,
+    tf::dense::SEGMENT_INDICES,
+    tf::dense::ROW_LENGTHS,
+    tf::dense::ROW_SIZE,
     mean_and_var::MEAN,
     mean_and_var::VAR,
     mean_and_var::MEAN_AND_VAR,

@@ -1,0 +1,312 @@
+//! `math.reduce_*`: the values of a row made one.
+
+use engine::Result;
+
+use super::super::axis::Groups;
+use super::super::elementwise::{Native, number, of_dtype};
+use super::super::params::{X, option};
+use super::arithmetic::{maximum, minimum};
+use crate::op::{Call, Default, Kernel, Kind, Op, Param, Takes, function};
+use crate::types::{DType, Type};
+
+const PARAMS: &[Param] = &[
+    X,
+    option(
+        "axis",
+        Takes::Int,
+        Default::None,
+        "the dimension that goes; the rows are axis 0. All of a row's values by default",
+    ),
+];
+
+/// The sum of a row.
+pub(in super::super) const REDUCE_SUM: Op = Op {
+    name: "math.reduce_sum",
+    doc: "the sum of a row's values",
+    semantics: "Added one after the other, from 0, in the column's dtype; integers wrap; NaN stays. \
+        0 without values.",
+    examples: &[
+        "math.reduce_sum(vec)",
+        "math.reduce_sum(xs)",
+        "math.reduce_sum(ns, axis=1)",
+        "math.reduce_sum(ds, axis=-1)",
+    ],
+    params: PARAMS,
+    kind: map(numbers, |call| kernel(call, SUM, SUM_F32, SUM_F64)),
+};
+
+const SUM: Fold<i64> = Fold { first: 0, fold: i64::wrapping_add, end: |sum, _| sum };
+const SUM_F32: Fold<f32> = Fold { first: 0.0, fold: |a, b| a + b, end: |sum, _| sum };
+const SUM_F64: Fold<f64> = Fold { first: 0.0, fold: |a, b| a + b, end: |sum, _| sum };
+
+/// The mean of a row.
+pub(in super::super) const REDUCE_MEAN: Op = Op {
+    name: "math.reduce_mean",
+    doc: "the mean of a row's values",
+    semantics: "`math.reduce_sum` divided by the number of values; integers without the fraction. \
+        Without values NaN, or 0 for integers.",
+    examples: &["math.reduce_mean(vec)", "math.reduce_mean(ns)", "math.reduce_mean(ds, axis=-1)"],
+    params: PARAMS,
+    kind: map(numbers, |call| {
+        kernel(
+            call,
+            Fold { end: |sum, n| if n == 0 { 0 } else { sum / n as i64 }, ..SUM },
+            Fold { end: |sum, n| sum / n as f32, ..SUM_F32 },
+            Fold { end: |sum, n| sum / n as f64, ..SUM_F64 },
+        )
+    }),
+};
+
+/// The product of a row.
+pub(in super::super) const REDUCE_PROD: Op = Op {
+    name: "math.reduce_prod",
+    doc: "the product of a row's values",
+    semantics: "Multiplied one after the other, in the column's dtype; integers wrap. 1 without \
+        values.",
+    examples: &["math.reduce_prod(vec)", "math.reduce_prod(ns)", "math.reduce_prod(ds)"],
+    params: PARAMS,
+    kind: map(numbers, |call| {
+        kernel(
+            call,
+            Fold { first: 1, fold: i64::wrapping_mul, ..SUM },
+            Fold { first: 1.0, fold: |a, b| a * b, ..SUM_F32 },
+            Fold { first: 1.0, fold: |a, b| a * b, ..SUM_F64 },
+        )
+    }),
+};
+
+/// The least of a row.
+pub(in super::super) const REDUCE_MIN: Op = Op {
+    name: "math.reduce_min",
+    doc: "the least of a row's values",
+    semantics: "NaN if any is. Without values infinity, or the greatest integer.",
+    examples: &["math.reduce_min(vec)", "math.reduce_min(ns)", "math.reduce_min(ds, axis=1)"],
+    params: PARAMS,
+    kind: map(numbers, |call| {
+        kernel(
+            call,
+            Fold { first: i64::MAX, fold: i64::min, ..SUM },
+            Fold { first: f32::INFINITY, fold: minimum, ..SUM_F32 },
+            Fold { first: f64::INFINITY, fold: minimum, ..SUM_F64 },
+        )
+    }),
+};
+
+/// The greatest of a row.
+pub(in super::super) const REDUCE_MAX: Op = Op {
+    name: "math.reduce_max",
+    doc: "the greatest of a row's values",
+    semantics: "NaN if any is. Without values minus infinity, or the least integer.",
+    examples: &["math.reduce_max(vec)", "math.reduce_max(ns)", "math.reduce_max(ds)"],
+    params: PARAMS,
+    kind: map(numbers, |call| {
+        kernel(
+            call,
+            Fold { first: i64::MIN, fold: i64::max, ..SUM },
+            Fold { first: f32::NEG_INFINITY, fold: maximum, ..SUM_F32 },
+            Fold { first: f64::NEG_INFINITY, fold: maximum, ..SUM_F64 },
+        )
+    }),
+};
+
+/// Whether any of a row is true.
+pub(in super::super) const REDUCE_ANY: Op = Op {
+    name: "math.reduce_any",
+    doc: "whether any of a row's values is true",
+    semantics: "Of booleans. False without values.",
+    examples: &["math.reduce_any(flags)", "math.reduce_any(math.equal(svec, 'a'), axis=1)"],
+    params: PARAMS,
+    kind: map(bools, |call| folded(call, Fold { first: 0u8, fold: |a, b| a | b, end: |a, _| a })),
+};
+
+/// Whether all of a row are true.
+pub(in super::super) const REDUCE_ALL: Op = Op {
+    name: "math.reduce_all",
+    doc: "whether all of a row's values are true",
+    semantics: "Of booleans. True without values.",
+    examples: &["math.reduce_all(flags)", "math.reduce_all(math.equal(svec, 'a'))"],
+    params: PARAMS,
+    kind: map(bools, |call| folded(call, Fold { first: 1u8, fold: |a, b| a & b, end: |a, _| a })),
+};
+
+const POSITION: &str =
+    "NaN is less than everything; of equals the first counts. -1 without values.";
+
+/// Where the greatest of a row is.
+pub(in super::super) const ARGMAX: Op = Op {
+    name: "math.argmax",
+    doc: "the position of the greatest of a row's values",
+    semantics: POSITION,
+    examples: &["math.argmax(vec)", "math.argmax(ns)", "math.argmax(ds, axis=1)"],
+    params: PARAMS,
+    kind: map(positions, |call| position(call, false)),
+};
+
+/// Where the least of a row is.
+pub(in super::super) const ARGMIN: Op = Op {
+    name: "math.argmin",
+    doc: "the position of the least of a row's values",
+    semantics: "NaN is greater than everything; of equals the first counts. -1 without values.",
+    examples: &["math.argmin(vec)", "math.argmin(ns)", "math.argmin(ds, axis=1)"],
+    params: PARAMS,
+    kind: map(positions, |call| position(call, true)),
+};
+
+const fn map(
+    types: fn(&Call<'_>) -> Result<Vec<Type>>,
+    kernel: fn(&Call<'_>) -> Result<Box<dyn Kernel>>,
+) -> Kind {
+    Kind::Map { types, kernel, domain: None, keeps: "" }
+}
+
+fn numbers(call: &Call<'_>) -> Result<Vec<Type>> {
+    let x = number(call, "x")?;
+    Ok(vec![Type { shape: Groups::new(call)?.0, ..x.clone() }])
+}
+
+fn bools(call: &Call<'_>) -> Result<Vec<Type>> {
+    let x = of_dtype(call, "x", DType::Bool)?;
+    Ok(vec![Type { shape: Groups::new(call)?.0, ..x.clone() }])
+}
+
+fn positions(call: &Call<'_>) -> Result<Vec<Type>> {
+    Ok(vec![numbers(call)?[0].with_dtype(DType::Int64)])
+}
+
+/// How values become one.
+#[derive(Clone, Copy)]
+struct Fold<T: 'static> {
+    first: T,
+    fold: fn(T, T) -> T,
+    /// The result, from what was folded and the number of values.
+    end: fn(T, usize) -> T,
+}
+
+fn kernel(
+    call: &Call<'_>,
+    ints: Fold<i64>,
+    floats: Fold<f32>,
+    doubles: Fold<f64>,
+) -> Result<Box<dyn Kernel>> {
+    match call.ty("x")?.dtype {
+        DType::Int64 => folded(call, ints),
+        DType::Float32 => folded(call, floats),
+        _ => folded(call, doubles),
+    }
+}
+
+fn folded<T: Native>(call: &Call<'_>, with: Fold<T>) -> Result<Box<dyn Kernel>> {
+    let Fold { first, fold, end } = with;
+    let groups = Groups::new(call)?.1;
+    let step = groups.step();
+    Ok(function(move |rows, inputs| {
+        let values = T::of(inputs[0]);
+        let mut out = Vec::with_capacity(rows);
+        groups.for_each(inputs[0], |start, n| {
+            let group = values[start..].iter().step_by(step).take(n);
+            out.push(end(group.fold(first, |a, &b| fold(a, b)), n));
+        });
+        Ok(groups.result(inputs[0], T::values(out)))
+    }))
+}
+
+fn position(call: &Call<'_>, least: bool) -> Result<Box<dyn Kernel>> {
+    Ok(match (call.ty("x")?.dtype, least) {
+        (DType::Int64, false) => position_of(Groups::new(call)?.1, |a: i64, b| a > b),
+        (DType::Int64, true) => position_of(Groups::new(call)?.1, |a: i64, b| a < b),
+        (DType::Float32, false) => {
+            position_of(Groups::new(call)?.1, |a: f32, b| a > b || (b.is_nan() && !a.is_nan()))
+        }
+        (DType::Float32, true) => {
+            position_of(Groups::new(call)?.1, |a: f32, b| a < b || (b.is_nan() && !a.is_nan()))
+        }
+        (_, false) => {
+            position_of(Groups::new(call)?.1, |a: f64, b| a > b || (b.is_nan() && !a.is_nan()))
+        }
+        (_, true) => {
+            position_of(Groups::new(call)?.1, |a: f64, b| a < b || (b.is_nan() && !a.is_nan()))
+        }
+    })
+}
+
+fn position_of<T: Native>(
+    groups: Groups,
+    before: impl Fn(T, T) -> bool + Send + Sync + 'static,
+) -> Box<dyn Kernel> {
+    let step = groups.step();
+    function(move |rows, inputs| {
+        let values = T::of(inputs[0]);
+        let mut out = Vec::with_capacity(rows);
+        groups.for_each(inputs[0], |start, n| {
+            let group = values[start..].iter().step_by(step).take(n).enumerate();
+            let best =
+                group.reduce(|best, next| if before(*next.1, *best.1) { next } else { best });
+            out.push(best.map_or(-1, |(i, _)| i as i64));
+        });
+        Ok(groups.result(inputs[0], out))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{
+        bools, check, doubles, floats, ints, lists, refused, texts,
+    };
+
+    #[test]
+    fn rows_become_one_value() {
+        let (nan, inf) = (f32::NAN, f32::INFINITY);
+        let xs = [("xs", lists(&[2, 0, 1], floats(&[1.5, 2.0, nan])))];
+        check("math.reduce_sum(xs)", &xs, floats(&[3.5, 0.0, nan]));
+        check("math.reduce_mean(xs, axis=-1)", &xs, floats(&[1.75, nan, nan]));
+        check("math.reduce_prod(xs, axis=1)", &xs, floats(&[3.0, 1.0, nan]));
+        check("math.reduce_min(xs)", &xs, floats(&[1.5, inf, nan]));
+        check("math.reduce_max(xs)", &xs, floats(&[2.0, -inf, nan]));
+        check("math.argmax(xs)", &xs, ints(&[1, -1, 0]));
+        check("math.argmin(xs)", &xs, ints(&[0, -1, 0]));
+        let ns = [("ns", lists(&[0, 3], ints(&[-7, 4, 4])))];
+        check("math.reduce_mean(ns)", &ns, ints(&[0, 0]));
+        check("math.reduce_max(ns)", &ns, ints(&[i64::MIN, 4]));
+        check("math.argmax(ns)", &ns, ints(&[-1, 1]));
+        let flags = [("flags", lists(&[2, 0], bools(&[true, false])))];
+        check("math.reduce_any(flags)", &flags, bools(&[true, false]));
+        check("math.reduce_all(flags)", &flags, bools(&[false, true]));
+        let d = [("d", doubles(&[2.0]))];
+        check("math.reduce_sum(tf.stack([d, d + 1.0]))", &d, doubles(&[5.0]));
+    }
+
+    #[test]
+    fn one_dimension_of_several_goes() {
+        let vec = [("vec", floats(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]))];
+        check(
+            "math.reduce_sum(tf.stack([vec, vec]), axis=1)",
+            &vec,
+            floats(&[2.0, 4.0, 6.0, 8.0, 10.0, 12.0]),
+        );
+        check(
+            "math.reduce_sum(tf.stack([vec, vec * 10.0]), axis=2)",
+            &vec,
+            floats(&[6.0, 60.0, 15.0, 150.0]),
+        );
+        check("math.argmax(tf.stack([vec, vec * 2.0]), axis=1)", &vec, ints(&[1, 1, 1, 1, 1, 1]));
+        let nested = [("nested", texts(&["a", "b", "a"]))];
+        let nested = [("nested", lists(&[2, 0], lists(&[1, 2], nested[0].1.clone())))];
+        check(
+            "math.reduce_all(math.equal(nested, 'a'), axis=-1)",
+            &nested,
+            lists(&[2, 0], bools(&[true, false])),
+        );
+        refused(
+            "math.reduce_sum(xs, axis=0)",
+            "`math.reduce_sum`: `axis` is 0, the rows of the batch",
+        );
+        refused(
+            "math.reduce_sum(xs, axis=2)",
+            "`math.reduce_sum`: there is no axis 2 in float32[var]",
+        );
+        refused(
+            "math.reduce_any(math.equal(nested, 'a'), axis=1)",
+            "`math.reduce_any`: axis 1 of bool[var, var] holds lists of differing lengths",
+        );
+    }
+}
