@@ -126,6 +126,16 @@ pub static OPS: &[Op] = &[
     numeric::per_key::quantiles::QUANTILES_PER_KEY,
     numeric::per_key::quantiles::BUCKETIZE_PER_KEY,
     numeric::per_key::quantiles::APPLY_BUCKETS_PER_KEY,
+    numeric::covariance::COVARIANCE,
+    numeric::covariance::PCA,
+    numeric::covariance::EIGENVECTORS,
+    numeric::covariance::PROJECT,
+    numeric::gaussian::TUKEY_PARAMETERS,
+    numeric::gaussian::TUKEY_LOCATION,
+    numeric::gaussian::TUKEY_SCALE,
+    numeric::gaussian::TUKEY_H_PARAMS,
+    numeric::gaussian::SCALE_TO_GAUSSIAN,
+    numeric::gaussian::GAUSSIANIZE,
 ];
 
 /// The columns that [`Op::examples`] are about, with their types.

@@ -15,8 +15,12 @@ use crate::tensor::{Tensor, Values};
 use crate::types::{DType, Dim, Type};
 
 pub(super) mod buckets;
+pub(super) mod covariance;
+mod eigen;
+pub(super) mod gaussian;
 pub(super) mod histogram;
 pub(super) mod interpolation;
+mod l_moments;
 pub(super) mod min_and_max;
 pub(super) mod per_key;
 pub(super) mod quantiles;

@@ -132,7 +132,7 @@ fn add(sums: &mut Sums, x: f64) {
 }
 
 /// Mean and variance of exact sums of values and of squares.
-pub(in crate::ops::numeric) fn moments(sums: &Sums) -> (f64, f64) {
+fn moments(sums: &Sums) -> (f64, f64) {
     let [sum, squares] = sums.sums.as_slice() else { return (0.0, 0.0) };
     let n = sums.n as f64;
     (sum.value() / n, covariance(n, squares, sum, sum))
