@@ -169,11 +169,6 @@ impl Broadcast {
         if self.leader_constant { rows * leader.values.len() } else { leader.values.len() }
     }
 
-    /// How many values the result has.
-    pub fn count(&self, rows: usize, operands: &[&Tensor]) -> usize {
-        self.n_values(rows, operands[self.leader])
-    }
-
     /// A result of these values in the structure of the leading operand.
     pub fn result(&self, rows: usize, operands: &[&Tensor], values: impl Into<Values>) -> Tensor {
         let leader = operands[self.leader];

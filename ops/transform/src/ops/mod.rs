@@ -129,7 +129,6 @@ pub static OPS: &[Op] = &[
     numeric::covariance::COVARIANCE,
     numeric::covariance::PCA,
     numeric::covariance::EIGENVECTORS,
-    numeric::covariance::PROJECT,
     numeric::gaussian::TUKEY_PARAMETERS,
     numeric::gaussian::TUKEY_LOCATION,
     numeric::gaussian::TUKEY_SCALE,

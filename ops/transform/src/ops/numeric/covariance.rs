@@ -8,7 +8,7 @@ use super::eigen::symmetric_eigen;
 use super::per_key::mean_and_var::covariance;
 use super::{X, floats, in_doubles};
 use crate::analyzer::{Analyzer, Columns};
-use crate::op::{Args, Call, Default, Kernel, Kind, Op, Param, Takes, function};
+use crate::op::{Args, Call, Default, Kind, Op, Param, Takes, function};
 use crate::ops::elementwise::number;
 use crate::tensor::Tensor;
 use crate::types::{DType, Dim, Type};
@@ -47,7 +47,7 @@ pub(in crate::ops) const PCA: Op = Op {
     semantics: "The eigenvectors of `tft.covariance` as columns of a matrix of [d, output_dim], those \
         of the greatest eigenvalues first; computed in double precision (cyclic Jacobi). The sign of \
         a vector is free: here its entry of the greatest magnitude is positive, the first of equals.",
-    examples: &["tft.project(vec, tft.pca(vec, 2))"],
+    examples: &["tf.matmul(vec, tft.pca(vec, 2))"],
     params: &[
         VECTOR,
         Param {
@@ -79,7 +79,7 @@ pub(in crate::ops) const EIGENVECTORS: Op = Op {
     semantics: "As columns of [d, output_dim], of length 1, with a positive entry of the greatest \
         magnitude. A matrix with NaN has NaN eigenvectors.",
     examples: &[
-        "tft.project(vec, tft.eigenvectors([[2.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 3.0]], 2))",
+        "tf.matmul(vec, tft.eigenvectors([[2.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 3.0]], 2))",
     ],
     params: &[
         Param {
@@ -127,62 +127,6 @@ pub(in crate::ops) const EIGENVECTORS: Op = Op {
         keeps: "",
     },
 };
-
-/// Vectors times a matrix.
-pub(in crate::ops) const PROJECT: Op = Op {
-    name: "tft.project",
-    doc: "vectors times a constant matrix: the coordinates of a PCA",
-    semantics: "x of [d] and a matrix of [d, k] give [k], each the sum of products in double precision, \
-        rounded to the matrix's dtype.",
-    examples: &[
-        "tft.project(vec, [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])",
-        "tft.project(nvec, [[1.0], [2.0], [3.0]])",
-    ],
-    params: &[
-        VECTOR,
-        Param {
-            name: "matrix",
-            takes: Takes::Value { like: "" },
-            default: Default::Required,
-            doc: "a constant matrix",
-        },
-    ],
-    kind: Kind::Map {
-        types: |call| {
-            let (x, matrix) = (number(call, "x")?, number(call, "matrix")?);
-            match (x.shape.as_slice(), matrix.shape.as_slice()) {
-                ([Dim::Fixed(d)], [Dim::Fixed(rows), columns])
-                    if d == rows && matrix.constant && matrix.dtype.is_float() =>
-                {
-                    let ty = Type { dtype: matrix.dtype, shape: vec![*columns], ..x.clone() };
-                    Ok(vec![ty])
-                }
-                _ => Err(call.wrong_type("matrix", "a constant of as many rows as `x` is long")),
-            }
-        },
-        kernel: project,
-        domain: None,
-        keeps: "",
-    },
-};
-
-fn project(call: &Call<'_>) -> Result<Box<dyn Kernel>> {
-    let (dtype, d) = (call.ty("matrix")?.dtype, length(call)?);
-    let matrix = call.constant("matrix")?.to_doubles();
-    let k = matrix.len().checked_div(d).unwrap_or(0);
-    Ok(function(move |_, inputs| {
-        let x = inputs[0].to_doubles();
-        let mut projected = vec![0.0; inputs[0].rows * k];
-        if k > 0 && d > 0 {
-            for (out, row) in projected.chunks_exact_mut(k).zip(x.chunks_exact(d)) {
-                for (value, weights) in row.iter().zip(matrix.chunks_exact(k)) {
-                    out.iter_mut().zip(weights).for_each(|(out, weight)| *out += value * weight);
-                }
-            }
-        }
-        Ok(Tensor::dense(inputs[0].rows, floats(dtype, projected)))
-    }))
-}
 
 /// The length of the vectors of a call.
 fn length(call: &Call<'_>) -> Result<usize> {

@@ -203,7 +203,7 @@ fn gaussianize(call: &Call<'_>) -> Result<Box<dyn Kernel>> {
     Ok(function(move |rows, inputs| {
         let values: Vec<Vec<f64>> = inputs.iter().map(|input| input.to_doubles()).collect();
         let at: Vec<_> = (0..inputs.len()).map(|i| broadcast.indices(i, rows, inputs)).collect();
-        let n = broadcast.count(rows, inputs);
+        let n = broadcast.n_values(rows, inputs);
         let normal = (0..n).map(|i| {
             let [x, location, scale, hl, hr, var] = std::array::from_fn(|k| values[k][at[k].at(i)]);
             let divisor = if hl > 0.0 || hr > 0.0 { scale } else { var.sqrt() };
