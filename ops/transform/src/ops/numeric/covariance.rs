@@ -29,7 +29,7 @@ pub(in crate::ops) const COVARIANCE: Op = Op {
     semantics: "A matrix of [d, d]: mean of products less product of means, from exact sums and with \
         twice the digits of a double, so that nothing cancels (TFT loses digits in float32). NaN \
         makes what it takes part in NaN. Without rows all are 0.",
-    examples: &["vec * tft.covariance(vec)[0]"],
+    examples: &["tf.matmul(vec, tft.covariance(vec))"],
     params: &[VECTOR, DTYPE],
     kind: Kind::Analyze {
         types: |call| Ok(vec![matrix(call)?]),
