@@ -36,11 +36,12 @@ pub(in crate::ops) const HISTOGRAM: Op = Op {
     semantics: "n boundaries make n - 1 buckets. All boundaries are moved by -0.0001, as in TFT, and \
         come back so, as float32 of shape [1, n]. Values outside are in the first or last bucket, NaN \
         in the last. A number of boundaries takes a pass of its own, for the range. With \
-        `categorical=True`: see `tft.count_per_key`; the values are second.",
+        `categorical=True`: see `tft.category_counts`; the values are second.",
     examples: &[
         "nvec + tft.histogram(x, boundaries=[0.0, 1.0, 2.0, 3.0])[0]",
         "tft.apply_buckets(x, tft.histogram(x, boundaries=5)[1])",
         "tft.apply_buckets(x, tft.histogram(ns, boundaries=[1, 2, 3])[1])",
+        "tft.key_index(k, tft.histogram(ns, categorical=True)[1])",
     ],
     params: &[X, HISTOGRAM_BOUNDARIES, CATEGORICAL],
     kind: Kind::Compose(histogram),
@@ -49,7 +50,7 @@ pub(in crate::ops) const HISTOGRAM: Op = Op {
 fn histogram(builder: &mut Builder, call: &Bound) -> Result<Vec<Ref>> {
     let x = call.value("x")?;
     if call.is("categorical") {
-        let counted = builder.call("tft.count_per_key", Args::default().arg(x))?;
+        let counted = builder.call("tft.category_counts", Args::default().arg(x))?;
         return Ok(vec![counted[1], counted[0]]);
     }
     let boundaries = match call.opt_value("boundaries") {
@@ -210,6 +211,7 @@ pub(in crate::ops) const ESTIMATED_PROBABILITY_DENSITY: Op = Op {
         "tft.estimated_probability_density(x)",
         "tft.estimated_probability_density(n, boundaries=4)",
         "tft.estimated_probability_density(xs, boundaries=[0.0, 1.0, 10.0])",
+        "tft.estimated_probability_density(ss, categorical=True)",
     ],
     params: &[X, HISTOGRAM_BOUNDARIES, CATEGORICAL],
     kind: Kind::Compose(|builder, call| {

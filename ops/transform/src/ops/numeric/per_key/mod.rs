@@ -15,6 +15,7 @@ use crate::ops::elementwise::{Broadcast, number, together};
 use crate::tensor::{StringsBuilder, Tensor, Values, splits_of};
 use crate::types::{DType, Dim, Type};
 
+pub(in crate::ops) mod counts;
 pub(in crate::ops) mod key_index;
 pub(in crate::ops) mod mean_and_var;
 pub(in crate::ops) mod min_and_max;
