@@ -16,6 +16,7 @@ use ops::sketch::ExactSum;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::ranked::{self, Placed, Ranked};
 use crate::tensor::Tensor;
 
 /// Values of the graph for the rows of one batch.
@@ -47,6 +48,10 @@ pub enum Analyzer {
     Sums(Arc<dyn Keyed<Sums>>),
     /// The range of the values of each key.
     Extremes(Arc<dyn Keyed<Extremes>>),
+    /// An exact count for each key, read as one sorted stream.
+    RankedCounts(Arc<dyn Ranked<u64>>),
+    /// Exact sums for each key, read as one sorted stream.
+    RankedSums(Arc<dyn Ranked<Sums>>),
 }
 
 /// Any combiner of columns into constants, erased.
@@ -289,9 +294,12 @@ where
     }
 }
 
+/// How the keys of a batch are added to the group of that name.
+type Add<S> = Box<dyn Fn(&mut KeyTable<S>, &[u8], &Columns) -> Result<()> + Send + Sync>;
+
 /// Several keyed analyzers of one kind of state as one `combine_per_key`, a group each.
 struct Packed<S> {
-    analyzers: Vec<(Vec<u8>, Vec<usize>, Arc<dyn Keyed<S>>)>,
+    adds: Vec<(Vec<u8>, Vec<usize>, Add<S>)>,
 }
 
 impl<S: KeyState> KeyedCombineFn for Packed<S> {
@@ -302,10 +310,14 @@ impl<S: KeyState> KeyedCombineFn for Packed<S> {
         "analyzers per key"
     }
     fn add_input(&self, table: &mut KeyTable<S>, input: &Columns) -> Result<()> {
-        self.analyzers.iter().try_for_each(|(group, places, analyzer)| {
-            analyzer.add(table, group, &input.pick(places))
-        })
+        self.adds.iter().try_for_each(|(group, places, add)| add(table, group, &input.pick(places)))
     }
+}
+
+/// An analyzer with a state for each key.
+enum PerKey<S> {
+    Keyed(Arc<dyn Keyed<S>>),
+    Ranked(Arc<dyn Ranked<S>>),
 }
 
 /// Adds all analyzers of a phase to a pipeline; each with the places of its inputs among the phase's
@@ -322,15 +334,23 @@ pub(crate) fn attach(
         pending.push(match analyzer {
             Analyzer::Global(global) => Some(global.attach(places, phase)),
             Analyzer::Counts(keyed) => {
-                counts.push((number, places, keyed));
+                counts.push((number, places, PerKey::Keyed(keyed)));
                 None
             }
             Analyzer::Sums(keyed) => {
-                sums.push((number, places, keyed));
+                sums.push((number, places, PerKey::Keyed(keyed)));
+                None
+            }
+            Analyzer::RankedCounts(ranked) => {
+                counts.push((number, places, PerKey::Ranked(ranked)));
+                None
+            }
+            Analyzer::RankedSums(ranked) => {
+                sums.push((number, places, PerKey::Ranked(ranked)));
                 None
             }
             Analyzer::Extremes(keyed) => {
-                extremes.push((number, places, keyed));
+                extremes.push((number, places, PerKey::Keyed(keyed)));
                 None
             }
         });
@@ -342,7 +362,7 @@ pub(crate) fn attach(
 }
 
 fn attach_keyed<S: KeyState>(
-    analyzers: Vec<(usize, Vec<usize>, Arc<dyn Keyed<S>>)>,
+    analyzers: Vec<(usize, Vec<usize>, PerKey<S>)>,
     phase: &PCollection<Columns>,
     pending: &mut [Option<Pending>],
 ) {
@@ -351,9 +371,41 @@ fn attach_keyed<S: KeyState>(
     }
     // Fixed width, so that groups are in the order of the analyzers.
     let group = |number: usize| format!("{number:06}").into_bytes();
-    let packed = analyzers.iter().map(|(n, places, f)| (group(*n), places.clone(), f.clone()));
-    let blocks = phase.combine_per_key(Packed { analyzers: packed.collect() });
-    for (number, _, analyzer) in analyzers {
+    let mut adds: Vec<(Vec<u8>, Vec<usize>, Add<S>)> = Vec::new();
+    let mut keyed = Vec::new();
+    let (mut ranked, mut numbers) = (Vec::new(), Vec::new());
+    let mut known: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    for (number, places, analyzer) in analyzers {
+        match analyzer {
+            PerKey::Keyed(analyzer) => {
+                keyed.push((number, analyzer.clone()));
+                let add: Add<S> =
+                    Box::new(move |table, group, input| analyzer.add(table, group, input));
+                adds.push((group(number), places, add));
+            }
+            PerKey::Ranked(analyzer) => {
+                let name = analyzer.name();
+                let same = known.iter().find(|(n, p, _)| *n == name && *p == places);
+                let counts = same.map_or_else(|| group(number), |(_, _, counts)| counts.clone());
+                if same.is_none() {
+                    known.push((name, places.clone(), counts.clone()));
+                    let counted = analyzer.clone();
+                    let add: Add<S> =
+                        Box::new(move |table, group, input| counted.add(table.group(group), input));
+                    adds.push((counts.clone(), places, add));
+                }
+                numbers.push(number);
+                ranked.push(Placed { counts, group: group(number), analyzer });
+            }
+        }
+    }
+    let blocks = phase.combine_per_key(Packed { adds });
+    for (number, analyzer) in keyed {
         pending[number] = Some(analyzer.finish(group(number), &blocks));
+    }
+    if !ranked.is_empty() {
+        for (number, result) in numbers.into_iter().zip(ranked::attach(ranked, &blocks)) {
+            pending[number] = Some(result);
+        }
     }
 }

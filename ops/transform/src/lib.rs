@@ -20,6 +20,7 @@ mod op;
 pub mod ops;
 mod phase;
 mod program;
+mod ranked;
 mod row;
 mod tensor;
 pub mod text;
@@ -36,6 +37,7 @@ pub use op::{
 };
 pub use phase::Phase;
 pub use program::Program;
+pub use ranked::{Keys, Ranked};
 pub use row::{RowInput, RowOutput};
 pub use tensor::{RowEnds, Strings, StringsBuilder, Tensor, Values, splits_of};
 pub use transform_graph::{Apply, Evaluate, TransformGraph, Transformed};
