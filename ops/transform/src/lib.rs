@@ -15,6 +15,7 @@ pub mod arrow;
 pub mod artifact;
 mod bind;
 mod graph;
+pub mod hash;
 mod numbers;
 mod op;
 pub mod ops;

@@ -13,6 +13,7 @@ use crate::types::{DType, Dim};
 mod axis;
 mod copied;
 pub mod elementwise;
+mod hash_strings;
 mod math;
 mod mean_and_var;
 mod numeric;
@@ -139,6 +140,8 @@ pub static OPS: &[Op] = &[
     numeric::gaussian::TUKEY_H_PARAMS,
     numeric::gaussian::SCALE_TO_GAUSSIAN,
     numeric::gaussian::GAUSSIANIZE,
+    // Vocabularies and hashes.
+    hash_strings::HASH_STRINGS,
 ];
 
 /// The columns that [`Op::examples`] are about, with their types.
