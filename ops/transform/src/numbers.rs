@@ -54,3 +54,45 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::
     }
     from.deserialize_any(Number)
 }
+
+/// A number as Python's `repr` writes it: the shortest digits that give it back.
+pub(crate) fn python_float(value: f64) -> String {
+    if value.is_nan() {
+        return "nan".to_owned();
+    }
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    if value.is_infinite() {
+        return format!("{sign}inf");
+    }
+    let text = format!("{:e}", value.abs());
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if !(-4..16).contains(&exponent) {
+        let minus = if exponent < 0 { '-' } else { '+' };
+        return format!("{sign}{mantissa}e{minus}{:02}", exponent.abs());
+    }
+    let fixed = format!("{}", value.abs());
+    let point = if fixed.contains('.') { "" } else { ".0" };
+    format!("{sign}{fixed}{point}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::python_float;
+
+    #[test]
+    fn floats_are_written_as_python_does() {
+        let check = |value: f64, expected: &str| assert_eq!(python_float(value), expected);
+        check(34396.0, "34396.0");
+        check(9.581_654_807_225_776, "9.581654807225776");
+        check(-0.5, "-0.5");
+        check(-0.0, "-0.0");
+        check(1e16, "1e+16");
+        check(123_456_789_012_345_680.0, "1.2345678901234568e+17");
+        check(9_999_999_999_999_998.0, "9999999999999998.0");
+        check(0.0001, "0.0001");
+        check(0.000_012, "1.2e-05");
+        check(f64::NAN, "nan");
+        check(f64::NEG_INFINITY, "-inf");
+    }
+}

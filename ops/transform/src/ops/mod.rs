@@ -22,6 +22,7 @@ mod scale_to_z_score;
 #[cfg(test)]
 mod testing;
 mod tf;
+mod vocabulary;
 
 /// Every operation, by namespace and name.
 pub static OPS: &[Op] = &[
@@ -142,6 +143,18 @@ pub static OPS: &[Op] = &[
     numeric::gaussian::GAUSSIANIZE,
     // Vocabularies and hashes.
     hash_strings::HASH_STRINGS,
+    vocabulary::VOCABULARY,
+    vocabulary::ANALYZER,
+    vocabulary::FROM_LIST,
+    vocabulary::apply::APPLY,
+    vocabulary::apply::COMPUTE_AND_APPLY,
+    vocabulary::apply::ESCAPE_SPACES,
+    vocabulary::apply::IDS,
+    vocabulary::names::SIZE,
+    vocabulary::names::SIZE_BY_NAME,
+    vocabulary::APPROXIMATE,
+    vocabulary::APPROXIMATE_ANALYZER,
+    vocabulary::COMPUTE_AND_APPLY_APPROXIMATE,
 ];
 
 /// The columns that [`Op::examples`] are about, with their types.

@@ -86,19 +86,28 @@ pub(in crate::ops) const NUM_BUCKETS_OF: Op = Op {
     name: "tft.get_num_buckets_for_transformed_feature",
     doc: "how many buckets or ids a transformed column can have",
     semantics: "A constant int64: one more than the greatest id. An error where the column's range is \
-        not known, or does not begin at 0.",
-    examples: &["n - tft.get_num_buckets_for_transformed_feature(tft.bucketize(x, 4))"],
+        not known, or does not begin at 0. Of a vocabulary's ids it is the size with buckets for other \
+        tokens, wherever they begin.",
+    examples: &[
+        "n - tft.get_num_buckets_for_transformed_feature(tft.bucketize(x, 4))",
+        "n - tft.get_num_buckets_for_transformed_feature(tft.compute_and_apply_vocabulary(s))",
+    ],
     params: &[X],
     kind: Kind::Compose(|builder, call| {
         let x = call.value("x")?;
+        // Ids of a vocabulary are known once that is.
+        if let Some(n) = crate::ops::vocabulary::apply::num_ids(builder, x)? {
+            return Ok(vec![n]);
+        }
         match builder.graph().domain(x) {
             Some((0, last)) if last < i64::MAX => {
                 let n = Tensor::dense(1, vec![last + 1]);
                 Ok(vec![builder.constant(Type::constant(DType::Int64, []), n)])
             }
-            _ => Err(call
-                .wrong("the number of buckets is not known")
-                .with_hint("It is known of results of `tft.bucketize` and `tft.apply_buckets`.")),
+            _ => Err(call.wrong("the number of buckets is not known").with_hint(
+                "It is known of results of `tft.bucketize`, `tft.apply_buckets` and \
+                     `tft.apply_vocabulary`.",
+            )),
         }
     }),
 };

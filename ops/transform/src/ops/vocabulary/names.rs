@@ -1,0 +1,162 @@
+//! Names of vocabularies' files: given, or made as TFT makes them from the calls.
+
+use engine::Result;
+
+use super::options::sanitised;
+use super::{ANALYZER, APPROXIMATE_ANALYZER, FILE_NAME, VALUE};
+use crate::graph::{Builder, What};
+use crate::op::{Args, Bound, Default, Kernel, Kind, Op, Param, Takes, function};
+use crate::ops::elementwise::of_dtype;
+use crate::tensor::{Tensor, Values};
+use crate::types::{DType, Type};
+
+/// What a file's name is made of where none is given.
+pub(in crate::ops) struct Scope {
+    prefix: &'static str,
+    outer: &'static str,
+    inner: &'static str,
+}
+
+impl Scope {
+    /// Of a call of `tft.vocabulary` itself.
+    pub(in crate::ops) fn of(call: &Bound, outer: &'static str) -> Self {
+        let prefix = if call.is("store_frequency") { "vocab_frequency_" } else { "vocab_" };
+        Scope { prefix, outer, inner: "" }
+    }
+
+    /// Of a call that makes a vocabulary on its way.
+    pub(in crate::ops) fn within(call: &Bound, outer: &'static str, inner: &'static str) -> Self {
+        Scope { inner, ..Self::of(call, outer) }
+    }
+
+    /// The name for the `n`th call.
+    fn name(&self, n: usize) -> String {
+        let number = if n == 0 { String::new() } else { format!("_{n}") };
+        format!("{}{}{number}{}", self.prefix, self.outer, self.inner)
+    }
+}
+
+/// The vocabularies that a graph makes: names of their files, and their nodes.
+fn known(builder: &Builder) -> impl Iterator<Item = (String, u32)> + '_ {
+    (0u32..).zip(&builder.graph().nodes).filter_map(|(number, node)| match &node.what {
+        What::Op(bound) if [ANALYZER.name, APPROXIMATE_ANALYZER.name].contains(&bound.op.name) => {
+            bound.opt_str(FILE_NAME.name).map(|name| (sanitised(name), number))
+        }
+        What::Constant(values) | What::Analyzed(_, values) => match &values.first()?.values {
+            Values::Vocabulary(vocabulary) => Some((vocabulary.file_name.clone(), number)),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+/// The file name of a vocabulary that `analyzer` is to make for a call.
+///
+/// # Errors
+/// When another vocabulary has the name that is given.
+pub(in crate::ops) fn resolve(
+    builder: &Builder,
+    call: &Bound,
+    analyzer: &Op,
+    scope: &Scope,
+) -> Result<String> {
+    // The same vocabulary is made once.
+    let same = |bound: &Bound| {
+        let params = analyzer.params.iter().filter(|param| param.name != FILE_NAME.name);
+        bound.op.name == analyzer.name
+            && params.clone().all(|param| {
+                let own = call.op.params.iter().any(|own| own.name == param.name);
+                let own = own.then(|| call.get(param.name));
+                let own = own.unwrap_or_else(|| match param.default {
+                    Default::Bool(value) => value.into(),
+                    Default::Int(value) => value.into(),
+                    Default::Float(value) => value.into(),
+                    Default::Str(value) => value.into(),
+                    Default::Required | Default::None => crate::op::Literal::None.into(),
+                });
+                own == bound.get(param.name)
+            })
+    };
+    let node_is_same = |node: u32| match &builder.graph().nodes[node as usize].what {
+        What::Op(bound) => same(bound),
+        _ => false,
+    };
+    if let Some(given) = call.opt_str(FILE_NAME.name) {
+        let name = sanitised(given);
+        if name.is_empty() {
+            return Err(call.wrong("`vocab_filename` is empty"));
+        }
+        return match known(builder).find(|(known, _)| *known == name) {
+            Some((_, node)) if !node_is_same(node) => Err(call
+                .wrong(format!("two vocabularies have the file name `{name}`"))
+                .with_hint("Give each a `vocab_filename` of its own.")),
+            _ => Ok(name),
+        };
+    }
+    if let Some((name, _)) = known(builder).find(|(_, node)| node_is_same(*node)) {
+        return Ok(name);
+    }
+    let mut n = 0;
+    while known(builder).any(|(name, _)| name == scope.name(n)) {
+        n += 1;
+    }
+    Ok(scope.name(n))
+}
+
+/// The size of a vocabulary by the name of its file.
+pub(in crate::ops) const SIZE_BY_NAME: Op = Op {
+    name: "tft.experimental.get_vocabulary_size_by_name",
+    doc: "how many tokens the vocabulary of that name has",
+    semantics: "A constant int64, known once the vocabulary is. The name is the `vocab_filename` of \
+        a vocabulary that was made before.",
+    examples: &[],
+    params: &[Param {
+        name: "vocab_filename",
+        takes: Takes::Str,
+        default: Default::Required,
+        doc: "name of the vocabulary's file",
+    }],
+    kind: Kind::Compose(|builder, call| {
+        let name = sanitised(call.opt_str("vocab_filename").unwrap_or_default());
+        let found = known(builder).find(|(known, _)| *known == name);
+        let Some((_, node)) = found else {
+            let names: Vec<String> = known(builder).map(|(name, _)| format!("`{name}`")).collect();
+            let error = call.wrong(format!("there is no vocabulary `{name}`"));
+            return Err(if names.is_empty() {
+                error.with_hint("Call `tft.vocabulary` before.")
+            } else {
+                error.with_hint(format!("Vocabularies so far are {}.", names.join(", ")))
+            });
+        };
+        let value = crate::op::Ref { node, port: 0 };
+        builder.call(SIZE.name, Args::default().arg(value))
+    }),
+};
+
+/// The number of tokens.
+pub(in crate::ops) const SIZE: Op = Op {
+    name: "tft.vocabulary_size",
+    doc: "how many tokens a vocabulary has",
+    semantics: "A constant int64; tokens that are reserved count, and the one of a vocabulary \
+        without others.",
+    examples: &["n + tft.vocabulary_size(tft.vocabulary_from_list(['a', 'b']))"],
+    params: &[Param {
+        name: "vocabulary",
+        takes: VALUE,
+        default: Default::Required,
+        doc: "a vocabulary",
+    }],
+    kind: Kind::Map {
+        types: |call| {
+            of_dtype(call, "vocabulary", DType::Vocabulary)?;
+            Ok(vec![Type::constant(DType::Int64, [])])
+        },
+        kernel: |_| -> Result<Box<dyn Kernel>> {
+            Ok(function(|_, inputs| {
+                Ok(Tensor::dense(1, vec![inputs[0].vocabulary().len() as i64]))
+            }))
+        },
+        domain: None,
+        keeps: "",
+    },
+};
