@@ -12,6 +12,7 @@ use crate::types::{DType, Dim};
 
 mod axis;
 mod copied;
+mod dates;
 pub mod elementwise;
 mod hash_strings;
 mod math;
@@ -19,6 +20,7 @@ mod mean_and_var;
 mod numeric;
 mod params;
 mod scale_to_z_score;
+mod strings;
 #[cfg(test)]
 mod testing;
 mod tf;
@@ -79,7 +81,46 @@ pub static OPS: &[Op] = &[
     math::reduce::REDUCE_ALL,
     math::reduce::ARGMAX,
     math::reduce::ARGMIN,
+    strings::case::LOWER,
+    strings::case::UPPER,
+    strings::case::STRIP,
+    strings::case::NORMALIZE_UTF8,
+    strings::case::UNICODE_TRANSCODE,
+    strings::compare::CONTAINS,
+    strings::compare::STARTS_WITH,
+    strings::compare::ENDS_WITH,
+    strings::compare::REPLACE,
+    strings::compare::LENGTH,
+    strings::substr::SUBSTR,
+    strings::split::SPLIT,
+    strings::split::UNICODE_SPLIT,
+    strings::split::BYTES_SPLIT,
+    strings::join::JOIN,
+    strings::join::REDUCE_JOIN,
+    strings::regex::REGEX_REPLACE,
+    strings::regex::REGEX_FULL_MATCH,
+    strings::regex::REGEX_EXTRACT,
+    strings::number::TO_NUMBER,
+    strings::format::AS_STRING,
+    dates::convert::FROM_UNIX,
+    dates::convert::TO_UNIX,
+    dates::convert::TRUNC,
+    dates::convert::DIFF,
+    dates::parts::IS_WEEKEND,
+    dates::text::PARSE,
+    dates::text::FORMAT_OP,
+    dates::parts::YEAR,
+    dates::parts::MONTH,
+    dates::parts::DAY_OF_MONTH,
+    dates::parts::HOUR,
+    dates::parts::MINUTE,
+    dates::parts::SECOND_OF_MINUTE,
+    dates::parts::DAY_OF_WEEK,
+    dates::parts::DAY_OF_YEAR,
+    dates::parts::WEEK,
     tf::cast::CAST,
+    tf::cross::CROSS,
+    tf::cross::CROSS_HASHED,
     tf::select::WHERE,
     tf::fill::ZEROS_LIKE,
     tf::fill::ONES_LIKE,

@@ -272,6 +272,11 @@ pub(super) fn texts(values: &[&str]) -> Tensor {
     Tensor::dense(values.len(), values.iter().collect::<Strings>())
 }
 
+/// Strings of any bytes.
+pub(super) fn bytes(values: &[&[u8]]) -> Tensor {
+    Tensor::dense(values.len(), values.iter().collect::<Strings>())
+}
+
 /// Lists of these lengths.
 pub(super) fn lists(lengths: &[usize], items: Tensor) -> Tensor {
     let mut splits = vec![splits_of(lengths.iter().copied()).unwrap()];

@@ -54,7 +54,7 @@ pub(in super::super) const SLICE: Op = Op {
     name: "tf.slice",
     doc: "the values from one position on, so many: `x[:, 1:3]`",
     semantics: "`begin` and `size` are literals, one number for each dimension, rows first: 0 and \
-        -1 there. A size of -1 is all the rest. Lists of differing lengths are cut: those that are \
+        -1 there; dimensions at the end that are left out stay whole. A size of -1 is all the rest. Lists of differing lengths are cut: those that are \
         shorter give what they have.",
     examples: &[
         "tf.slice(vec, [0, 1], [-1, 2])",
@@ -138,7 +138,7 @@ fn sliced(call: &Call<'_>) -> Result<(Vec<Dim>, Vec<(usize, Option<usize>)>)> {
     let x = call.ty("x")?;
     let rank = x.shape.len();
     let skip = usize::from(!x.constant);
-    let numbers = |name: &str| -> Result<Vec<i64>> {
+    let numbers = |name: &str, whole: i64| -> Result<Vec<i64>> {
         let literal = call.literal(name);
         let wrong = || {
             let wanted = rank + skip;
@@ -150,9 +150,12 @@ fn sliced(call: &Call<'_>) -> Result<(Vec<Dim>, Vec<(usize, Option<usize>)>)> {
             _ => None,
         });
         let numbers: Option<Vec<i64>> = numbers.collect();
-        numbers.filter(|numbers| numbers.len() == rank + skip).ok_or_else(wrong)
+        let fits = |numbers: &Vec<i64>| (skip + 1..=rank + skip).contains(&numbers.len());
+        let mut numbers = numbers.filter(fits).ok_or_else(wrong)?;
+        numbers.resize(rank + skip, whole);
+        Ok(numbers)
     };
-    let (begin, size) = (numbers("begin")?, numbers("size")?);
+    let (begin, size) = (numbers("begin", 0)?, numbers("size", -1)?);
     if !x.constant && (begin[0] != 0 || size[0] != -1) {
         return Err(call.wrong("the rows are not cut: 0 and -1 come first in `begin` and `size`"));
     }

@@ -2,6 +2,7 @@
 
 pub(super) mod cast;
 pub(super) mod concat;
+pub(super) mod cross;
 pub(super) mod dense;
 pub(super) mod fill;
 pub(super) mod gather;

@@ -1,0 +1,225 @@
+//! `strings.to_number`: numbers written as text.
+
+use engine::Result;
+
+use super::super::elementwise::{Native, of_dtype};
+use super::super::params::{X, option};
+use super::{lists, trimmed};
+use crate::bind;
+use crate::op::{Call, Default, Kernel, Literal, Op, Takes, function};
+use crate::tensor::{Strings, Tensor, splits_of};
+use crate::types::{DType, Dim, Type};
+
+/// Numbers written as text.
+pub(in super::super) const TO_NUMBER: Op = Op {
+    name: "strings.to_number",
+    doc: "the numbers that strings say",
+    semantics: "White space around is left out. Integers are digits with or without a minus. Floats \
+        are decimal with or without sign, point and exponent, rounded to the nearest one (infinity \
+        if too large), or `inf` or `nan` in any case, or hexadecimal integers such as `0x1f`. What \
+        says no number, or an integer that does not fit, gives `default`; without a default it is \
+        left out, so that the result is a list for each row (TensorFlow stops there).",
+    examples: &[
+        "strings.to_number(s, default=0.0)",
+        "strings.to_number(s)",
+        "strings.to_number(ss, tf.int64)",
+        "strings.to_number(ss, tf.int64, default=-1)",
+        "strings.to_number(svec, out_type=tf.float64)",
+        "strings.to_number(nested, tf.float64, default=0.5)",
+    ],
+    params: &[
+        X,
+        option(
+            "out_type",
+            Takes::DType,
+            Default::None,
+            "the type of the numbers; float32 by default",
+        ),
+        option("default", Takes::Literal, Default::None, "what stands where no number is"),
+    ],
+    kind: lists(
+        |call| {
+            let x = of_dtype(call, "x", DType::String)?;
+            let dtype = out_type(call)?;
+            if default(call)?.is_some() {
+                return Ok(vec![x.with_dtype(dtype)]);
+            }
+            if x.shape.len() > 1 || x.constant {
+                return Err(call
+                    .wrong_type("x", "one list for each row")
+                    .with_hint("Give a `default`, so that every string becomes a number."));
+            }
+            Ok(vec![Type { dtype, shape: vec![Dim::Var], ..x.clone() }])
+        },
+        |call| {
+            let default = default(call)?;
+            let shape = &call.ty("x")?.shape;
+            Ok(match out_type(call)? {
+                DType::Int64 => numbers(shape, default.map(|t| t.ints()[0]), int),
+                DType::Float64 => numbers(shape, default.map(|t| t.doubles()[0]), float::<f64>),
+                _ => numbers(shape, default.map(|t| t.floats()[0]), float::<f32>),
+            })
+        },
+    ),
+};
+
+fn out_type(call: &Call<'_>) -> Result<DType> {
+    match call.opt_dtype("out_type") {
+        None => Ok(DType::Float32),
+        Some(dtype) if dtype.is_number() => Ok(dtype),
+        Some(dtype) => Err(call.wrong(format!("`out_type` is {dtype}; a number is wanted"))),
+    }
+}
+
+fn default(call: &Call<'_>) -> Result<Option<Tensor>> {
+    match call.literal("default") {
+        Literal::None => Ok(None),
+        literal => {
+            let (ty, tensor) = bind::constant(literal, Some(out_type(call)?))
+                .map_err(|e| call.wrong(format!("`default`: {}", e.message())))?;
+            if !ty.is_scalar() {
+                return Err(call.wrong(format!("`default` is {literal}; a number is wanted")));
+            }
+            Ok(Some(tensor))
+        }
+    }
+}
+
+fn numbers<T: Native>(
+    shape: &[Dim],
+    default: Option<T>,
+    read: impl Fn(&[u8]) -> Option<T> + Send + Sync + 'static,
+) -> Box<dyn Kernel> {
+    let shape = shape.to_vec();
+    match default {
+        Some(default) => function(move |_, inputs| {
+            let values = inputs[0].strings().iter().map(|s| read(s).unwrap_or(default)).collect();
+            Ok(inputs[0].with_values(T::values(values)))
+        }),
+        None => function(move |rows, inputs| {
+            let strings: &Strings = inputs[0].strings();
+            let ends = inputs[0].row_ends(&shape);
+            let mut values = Vec::with_capacity(strings.len());
+            let mut lengths = Vec::with_capacity(rows);
+            for row in 0..rows {
+                let before = values.len();
+                values.extend(ends.range(row).filter_map(|i| read(strings.get(i))));
+                lengths.push(values.len() - before);
+            }
+            Ok(Tensor::var_len(splits_of(lengths)?, T::values(values)))
+        }),
+    }
+}
+
+/// An integer, if that is what the string says.
+fn int(string: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(trimmed(string)).ok()?;
+    if text.starts_with('+') { None } else { text.parse().ok() }
+}
+
+/// A float, if that is what the string says.
+fn float<F: std::str::FromStr + std::ops::Neg<Output = F> + From<f32> + FromBits>(
+    string: &[u8],
+) -> Option<F> {
+    let text = std::str::from_utf8(trimmed(string)).ok()?;
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let number: F = match digits.as_bytes() {
+        [b'0', b'x' | b'X', hexadecimal @ ..] => {
+            let digits = std::str::from_utf8(hexadecimal).ok()?;
+            if !hexadecimal.first()?.is_ascii_hexdigit() {
+                return None;
+            }
+            F::from_bits_of(u64::from_str_radix(digits, 16).ok()?)
+        }
+        [first, ..] if first.is_ascii_digit() || *first == b'.' => digits.parse().ok()?,
+        word if word.eq_ignore_ascii_case(b"inf") => F::from(f32::INFINITY),
+        word if word.eq_ignore_ascii_case(b"nan") => return Some(F::from(f32::NAN)),
+        _ => return None,
+    };
+    Some(if negative { -number } else { number })
+}
+
+/// A float type that integers are rounded to.
+trait FromBits {
+    fn from_bits_of(integer: u64) -> Self;
+}
+
+impl FromBits for f32 {
+    fn from_bits_of(integer: u64) -> f32 {
+        integer as f32
+    }
+}
+
+impl FromBits for f64 {
+    fn from_bits_of(integer: u64) -> f64 {
+        integer as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{bytes, check, floats, ints, lists, refused, texts};
+
+    #[test]
+    fn strings_say_numbers() {
+        let words =
+            ["1", "+3", "-.5", "5.", "1e5", " 2\n", "1e39", "1e-50", "0x10", "-0", "+inf", "nAN"];
+        let numbers = [
+            1.0,
+            3.0,
+            -0.5,
+            5.0,
+            1e5,
+            2.0,
+            f32::INFINITY,
+            0.0,
+            16.0,
+            -0.0,
+            f32::INFINITY,
+            f32::NAN,
+        ];
+        check("strings.to_number(s, default=7.0)", &[("s", texts(&words))], floats(&numbers));
+        let words = [
+            "", " ", "abc", "infinity", "1e", ".", "1f", "+ 1", "1 2", "1_000", "--1", "0x",
+            "0x+1", "é",
+        ];
+        let none = lists(&[0; 14], floats(&[]));
+        check("strings.to_number(s)", &[("s", texts(&words))], none);
+        check("strings.to_number(s, default=7.0)", &[("s", texts(&words))], floats(&[7.0; 14]));
+        check(
+            "strings.to_number(s)",
+            &[("s", bytes(&[b"1\xff", b"2"]))],
+            lists(&[0, 1], floats(&[2.0])),
+        );
+    }
+
+    #[test]
+    fn strings_say_integers() {
+        let words = ["-0", "007", " 5 ", "9223372036854775807", "-9223372036854775808"];
+        let s = [("s", texts(&words))];
+        check(
+            "strings.to_number(s, tf.int64, default=1)",
+            &s,
+            ints(&[0, 7, 5, i64::MAX, i64::MIN]),
+        );
+        let ss = [("ss", lists(&[3, 2], texts(&["+3", "1", "1.5", "9223372036854775808", "2"])))];
+        check("strings.to_number(ss, tf.int64)", &ss, lists(&[1, 1], ints(&[1, 2])));
+        check(
+            "strings.to_number(ss, tf.int64, default=-1)",
+            &ss,
+            lists(&[3, 2], ints(&[-1, 1, -1, -1, 2])),
+        );
+        refused(
+            "strings.to_number(s, tf.bool)",
+            "`strings.to_number`: `out_type` is bool; a number is wanted",
+        );
+        refused(
+            "strings.to_number(s, tf.int64, default=0.5)",
+            "`strings.to_number`: `default`: 0.5 is no int64",
+        );
+    }
+}
