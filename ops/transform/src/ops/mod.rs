@@ -173,6 +173,10 @@ pub static OPS: &[Op] = &[
     numeric::per_key::quantiles::QUANTILES_PER_KEY,
     numeric::per_key::quantiles::BUCKETIZE_PER_KEY,
     numeric::per_key::quantiles::APPLY_BUCKETS_PER_KEY,
+    numeric::per_key::target_encode::TARGET_ENCODE,
+    numeric::per_key::target_encode::FOLD,
+    numeric::per_key::target_encode::TARGET_STATISTICS,
+    numeric::per_key::target_encode::TARGET_ENCODING,
     numeric::covariance::COVARIANCE,
     numeric::covariance::PCA,
     numeric::covariance::EIGENVECTORS,
@@ -196,6 +200,15 @@ pub static OPS: &[Op] = &[
     vocabulary::APPROXIMATE,
     vocabulary::APPROXIMATE_ANALYZER,
     vocabulary::COMPUTE_AND_APPLY_APPROXIMATE,
+    numeric::impute::IMPUTE,
+    numeric::impute::IMPUTE_WITH,
+    numeric::impute::MISSING_INDICATOR,
+    numeric::impute::MEDIAN,
+    numeric::impute::MODE,
+    numeric::robust::SCALE_ROBUST,
+    numeric::robust::ROBUST_SCALE,
+    numeric::robust::CLIP_BY_QUANTILES,
+    numeric::robust::CLIP_BETWEEN,
 ];
 
 /// The columns that [`Op::examples`] are about, with their types.

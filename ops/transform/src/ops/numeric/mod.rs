@@ -19,11 +19,13 @@ pub(super) mod covariance;
 mod eigen;
 pub(super) mod gaussian;
 pub(super) mod histogram;
+pub(super) mod impute;
 pub(super) mod interpolation;
 mod l_moments;
 pub(super) mod min_and_max;
 pub(super) mod per_key;
 pub(super) mod quantiles;
+pub(super) mod robust;
 pub(super) mod scale_by_min_max;
 pub(super) mod sum_and_size;
 

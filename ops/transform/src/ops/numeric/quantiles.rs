@@ -132,18 +132,18 @@ fn output_type(call: &Call<'_>) -> Result<Type> {
 }
 
 /// Boundaries of each position of a row.
-struct Boundaries {
-    positions: usize,
-    num_buckets: usize,
-    epsilon: f64,
-    dtype: DType,
-    weights: Option<Broadcast>,
+pub(super) struct Boundaries {
+    pub(super) positions: usize,
+    pub(super) num_buckets: usize,
+    pub(super) epsilon: f64,
+    pub(super) dtype: DType,
+    pub(super) weights: Option<Broadcast>,
 }
 
 /// The same with the kind of weights that are counted.
-struct Of<W: Weight> {
-    f: Boundaries,
-    push: fn(&mut Quantiles<W>, f64, W),
+pub(super) struct Of<W: Weight> {
+    pub(super) f: Boundaries,
+    pub(super) push: fn(&mut Quantiles<W>, f64, W),
 }
 
 impl<W: Weight + Sync + Number> CombineFn for Of<W> {
@@ -218,7 +218,7 @@ pub(super) fn interior<W: Weight>(quantiles: &mut Quantiles<W>, n: usize) -> Vec
 }
 
 /// A weight that can be made of a column's.
-trait Number {
+pub(super) trait Number {
     fn of(weight: f64) -> Self;
 }
 

@@ -20,6 +20,7 @@ pub(in crate::ops) mod key_index;
 pub(in crate::ops) mod mean_and_var;
 pub(in crate::ops) mod min_and_max;
 pub(in crate::ops) mod quantiles;
+pub(in crate::ops) mod target_encode;
 
 /// The column of keys.
 pub(super) const KEY: Param = Param {
