@@ -24,6 +24,7 @@ mod strings;
 #[cfg(test)]
 mod testing;
 mod tf;
+mod tokens;
 mod vocabulary;
 
 /// Every operation, by namespace and name.
@@ -188,6 +189,17 @@ pub static OPS: &[Op] = &[
     numeric::gaussian::GAUSSIANIZE,
     // Vocabularies and hashes.
     hash_strings::HASH_STRINGS,
+    tokens::ngrams::NGRAMS,
+    tokens::ngrams::BAG_OF_WORDS,
+    tokens::ngrams::WORD_COUNT,
+    tokens::unique::DEDUPLICATE,
+    tokens::tfidf::DOCUMENT_FREQUENCIES,
+    tokens::tfidf::DOCUMENT_FREQUENCY,
+    tokens::tfidf::DOCUMENT_FREQUENCY_OF,
+    tokens::tfidf::IDF,
+    tokens::tfidf::IDF_OF,
+    tokens::tfidf::TFIDF,
+    tokens::tfidf::TFIDF_OF,
     vocabulary::VOCABULARY,
     vocabulary::ANALYZER,
     vocabulary::FROM_LIST,
