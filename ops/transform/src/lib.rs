@@ -14,6 +14,7 @@ mod analyzer;
 pub mod arrow;
 pub mod artifact;
 mod bind;
+mod examples;
 mod graph;
 pub mod hash;
 mod numbers;
@@ -31,6 +32,7 @@ mod vocabulary;
 
 pub use analyzer::{Analyzer, Columns, Extremes, Global, Keyed, Pending, Sums, gather};
 pub use bind::nearest;
+pub use examples::ApplyToExamples;
 pub use graph::{Builder, Graph, Node, Origin, What};
 pub use op::{
     Arg, Args, Bound, Call, Default, Function, Kernel, Kind, Literal, Op, Param, Ref, Takes,

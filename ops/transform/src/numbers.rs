@@ -1,9 +1,8 @@
 //! Floats in JSON, those that JSON has no word for included.
 
-use std::fmt;
-
-use serde::de::{Error, Visitor};
-use serde::{Deserializer, Serializer};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serializer};
+use serde_json::Value;
 
 /// Writes a number, or the name of one that JSON has no word for.
 ///
@@ -28,31 +27,32 @@ pub(crate) fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::E
 /// # Errors
 /// Those of the deserializer, and for other words.
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-    struct Number;
-    impl Visitor<'_> for Number {
-        type Value = f64;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a number, \"NaN\", \"Infinity\" or \"-Infinity\"")
-        }
-        fn visit_f64<E: Error>(self, value: f64) -> Result<f64, E> {
-            Ok(value)
-        }
-        fn visit_i64<E: Error>(self, value: i64) -> Result<f64, E> {
-            Ok(value as f64)
-        }
-        fn visit_u64<E: Error>(self, value: u64) -> Result<f64, E> {
-            Ok(value as f64)
-        }
-        fn visit_str<E: Error>(self, word: &str) -> Result<f64, E> {
-            match word {
-                "NaN" => Ok(f64::NAN),
-                "Infinity" => Ok(f64::INFINITY),
-                "-Infinity" => Ok(f64::NEG_INFINITY),
-                other => Err(E::custom(format!("`{other}` is no number"))),
-            }
-        }
+    match read(from)? {
+        Ok(number) => Ok(number),
+        Err(word) => Err(D::Error::custom(format!("`{word}` is no number"))),
     }
-    from.deserialize_any(Number)
+}
+
+/// A number, or a word that stands for none.
+///
+/// # Errors
+/// Those of the deserializer, and for what is neither.
+pub(crate) fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Result<f64, String>, D::Error> {
+    // Through `Value`, because what a number looks like to a visitor depends on features of
+    // `serde_json` that other crates turn on.
+    match Value::deserialize(from)? {
+        Value::Number(number) => match number.as_f64() {
+            Some(number) => Ok(Ok(number)),
+            None => Err(D::Error::custom(format!("`{number}` is too large"))),
+        },
+        Value::String(word) => Ok(match &*word {
+            "NaN" => Ok(f64::NAN),
+            "Infinity" => Ok(f64::INFINITY),
+            "-Infinity" => Ok(f64::NEG_INFINITY),
+            _ => Err(word),
+        }),
+        _ => Err(D::Error::custom("expected a number, \"NaN\", \"Infinity\" or \"-Infinity\"")),
+    }
 }
 
 /// A number as Python's `repr` writes it: the shortest digits that give it back.

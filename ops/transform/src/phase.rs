@@ -1,6 +1,6 @@
 //! One phase of an analysis: every analyzer that can run now, in one scan.
 
-use engine::{Batch, Outputs, PCollection, Result};
+use engine::{Batch, Error, Outputs, PCollection, Result};
 
 use crate::analyzer::{self, Analyzer, Pending};
 use crate::graph::{Graph, What};
@@ -36,12 +36,18 @@ impl Phase {
                 })
             });
             let places = places.collect();
-            analyzers.push((graph.with_call(bound, analyzer)?, places));
+            let made = graph.with_call(bound, analyzer);
+            analyzers.push((made.map_err(|e| of_analyzer(graph, node, e))?, places));
         }
         let program = Program::new(graph, &wanted)?;
         let columns = batches.par_do(Evaluate(program));
         let pending = analyzer::attach(analyzers, &columns);
         Ok(Some(Phase { nodes, pending }))
+    }
+
+    /// The calls of its analyzers, as they would be written.
+    pub fn calls<'a>(&'a self, graph: &'a Graph) -> impl ExactSizeIterator<Item = String> + 'a {
+        self.nodes.iter().map(|&node| graph.show(Ref { node, port: 0 }))
     }
 
     /// Binds the results of the run.
@@ -50,8 +56,21 @@ impl Phase {
     /// When a result cannot be computed: an analyzer's state contradicts an option.
     pub fn bind(self, graph: &mut Graph, outputs: &mut Outputs) -> Result<()> {
         for (node, pending) in self.nodes.into_iter().zip(self.pending) {
-            graph.bind(node, pending(outputs)?)?;
+            let bound = pending(outputs).and_then(|values| graph.bind(node, values));
+            bound.map_err(|e| of_analyzer(graph, node, e))?;
         }
         Ok(())
     }
+}
+
+/// The error of an analyzer, with the call and its place, where it does not say more already.
+fn of_analyzer(graph: &Graph, node: u32, error: Error) -> Error {
+    if error.detail().is_some() {
+        return error;
+    }
+    let shown = graph.show(Ref { node, port: 0 });
+    error.with_detail(match &graph.nodes[node as usize].origin {
+        Some(origin) => format!("Analyzer `{shown}`, at {origin}."),
+        None => format!("Analyzer `{shown}`."),
+    })
 }

@@ -105,18 +105,28 @@ impl TransformGraph {
     /// # Errors
     /// When a column is of another type than the graph's, or a result is too large.
     pub fn apply(&self, batch: &RecordBatch) -> Result<Transformed> {
+        self.transformed(batch, |results| {
+            let columns: Result<Vec<_>> = results
+                .iter()
+                .zip(&self.outputs)
+                .map(|(tensor, (_, ty))| arrow::to_array(tensor, ty))
+                .collect();
+            RecordBatch::try_new(self.schema.clone(), columns?).map_err(|e| {
+                Error::new(ErrorKind::Incompatible, "the results are no batch")
+                    .with_detail(format!("{e}."))
+            })
+        })
+    }
+
+    /// Transforms a batch of rows; `records` makes a batch of the results.
+    pub(crate) fn transformed(
+        &self,
+        batch: &RecordBatch,
+        records: impl FnOnce(&[Tensor]) -> Result<RecordBatch>,
+    ) -> Result<Transformed> {
         let fed = arrow::feed(batch, self.program.inputs())?;
         let results = self.program.run(fed.rows, fed.tensors)?;
-        let columns: Result<Vec<_>> = results
-            .iter()
-            .zip(&self.outputs)
-            .map(|(tensor, (_, ty))| arrow::to_array(tensor, ty))
-            .collect();
-        let records = RecordBatch::try_new(self.schema.clone(), columns?).map_err(|e| {
-            Error::new(ErrorKind::Incompatible, "the results are no batch")
-                .with_detail(format!("{e}."))
-        })?;
-        Ok(Transformed { records, bad: fed.bad })
+        Ok(Transformed { records: records(&results)?, bad: fed.bad })
     }
 }
 
@@ -132,18 +142,22 @@ impl DoFn for Apply {
     }
 
     fn process(&self, batch: &Batch, out: &mut Emit<Batch>) -> Result<()> {
-        let Transformed { records, bad } = self.0.apply(&batch.records)?;
-        reject(batch, &bad, out);
-        out.emit(Batch {
-            shard: batch.shard,
-            first_row: batch.first_row,
-            records,
-            originals: None,
-            rejected: Vec::new(),
-            bytes: 0,
-        });
+        emit_transformed(batch, self.0.apply(&batch.records)?, out);
         Ok(())
     }
+}
+
+/// Sends transformed rows on, in the place of those that they were made of.
+pub(crate) fn emit_transformed(batch: &Batch, transformed: Transformed, out: &mut Emit<Batch>) {
+    reject(batch, &transformed.bad, out);
+    out.emit(Batch {
+        shard: batch.shard,
+        first_row: batch.first_row,
+        records: transformed.records,
+        originals: None,
+        rejected: Vec::new(),
+        bytes: 0,
+    });
 }
 
 /// Computes what the analyzers of a phase are fed.

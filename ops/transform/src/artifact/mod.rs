@@ -102,10 +102,9 @@ impl TransformGraph {
         let fingerprint = fingerprint(&graph, &assets);
         let mut files = assets.print()?;
         files.insert(GRAPH.to_owned(), graph.into_bytes());
-        let inputs = self.inputs().iter().map(|(name, ty)| (&**name, ty, None));
         let input_schema = match &options.input_schema {
             Some(schema) => pruned(schema, self),
-            None => schema::schema_of(inputs),
+            None => self.input_schema(),
         };
         let mut text = |name: &str, text: String| files.insert(name.to_owned(), text.into_bytes());
         text("input_schema.pbtxt", tfmd::text::print(&input_schema));
@@ -186,6 +185,11 @@ impl TransformGraph {
         }
         let (graph, assets) = self.to_json()?;
         Ok(self.fingerprint.get_or_init(|| fingerprint(&graph, &assets)).clone())
+    }
+
+    /// The schema of what goes in, as far as types say it.
+    pub fn input_schema(&self) -> Schema {
+        schema::schema_of(self.inputs().iter().map(|(name, ty)| (&**name, ty, None)))
     }
 
     /// The schema of what comes out, with the ranges that operations know.

@@ -4,10 +4,8 @@
 //! a NaN with its bits where they are not the usual ones. Strings that are not UTF-8 are
 //! hexadecimal. Vocabularies are files beside the graph.
 
-use std::fmt;
-
 use engine::{Error, ErrorKind, Result};
-use serde::de::{self, Visitor};
+use serde::de;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::assets::Assets;
@@ -128,10 +126,9 @@ impl Serialize for Double {
 
 impl<'de> Deserialize<'de> for Double {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let number = from.deserialize_any(Number)?;
-        Ok(Double(match number {
-            Read::Number(value) => value,
-            Read::Bits(bits) => f64::from_bits(bits),
+        Ok(Double(match crate::numbers::read(from)? {
+            Ok(value) => value,
+            Err(word) => f64::from_bits(nan_bits(&word)?),
         }))
     }
 }
@@ -157,52 +154,21 @@ impl Serialize for Single {
 
 impl<'de> Deserialize<'de> for Single {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let number = from.deserialize_any(Number)?;
-        Ok(Single(match number {
-            Read::Number(value) if value.is_nan() => f32::NAN,
-            Read::Number(value) => value as f32,
-            Read::Bits(bits) => {
-                let bits = u32::try_from(bits);
+        Ok(Single(match crate::numbers::read(from)? {
+            Ok(value) if value.is_nan() => f32::NAN,
+            Ok(value) => value as f32,
+            Err(word) => {
+                let bits = u32::try_from(nan_bits(&word)?);
                 f32::from_bits(bits.map_err(|_| de::Error::custom("too many bits of a float32"))?)
             }
         }))
     }
 }
 
-/// A number, or the bits of a NaN.
-enum Read {
-    Number(f64),
-    Bits(u64),
-}
-
-struct Number;
-
-impl Visitor<'_> for Number {
-    type Value = Read;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number, \"NaN\", \"Infinity\" or \"-Infinity\"")
-    }
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Read, E> {
-        Ok(Read::Number(value))
-    }
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Read, E> {
-        Ok(Read::Number(value as f64))
-    }
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Read, E> {
-        Ok(Read::Number(value as f64))
-    }
-    fn visit_str<E: de::Error>(self, word: &str) -> Result<Read, E> {
-        match word {
-            "NaN" => Ok(Read::Number(f64::NAN)),
-            "Infinity" => Ok(Read::Number(f64::INFINITY)),
-            "-Infinity" => Ok(Read::Number(f64::NEG_INFINITY)),
-            other => {
-                let bits = other.strip_prefix("NaN:");
-                let bits = bits.and_then(|bits| u64::from_str_radix(bits, 16).ok());
-                bits.map(Read::Bits).ok_or_else(|| E::custom(format!("`{other}` is no number")))
-            }
-        }
-    }
+/// The bits of a NaN that is not the usual one.
+fn nan_bits<E: de::Error>(word: &str) -> Result<u64, E> {
+    let bits = word.strip_prefix("NaN:").and_then(|bits| u64::from_str_radix(bits, 16).ok());
+    bits.ok_or_else(|| E::custom(format!("`{word}` is no number")))
 }
 
 /// Bytes: a string, or `{"hex": "…"}` where they are not UTF-8.

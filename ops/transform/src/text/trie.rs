@@ -50,7 +50,10 @@ impl Trie {
         if !keys.is_empty() {
             builder.insert(keys)?;
         }
-        Ok(Trie { units: builder.units })
+        {
+            eprintln!("units {}", builder.units.len());
+            Ok(Trie { units: builder.units })
+        }
     }
 
     /// The child of `node` by `byte`.
