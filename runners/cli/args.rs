@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::analyze::{AnalyzeAndTransformArgs, AnalyzeArgs};
 use crate::explain::ExplainArgs;
+use crate::graph::GraphCommand;
 use crate::options::OptionArgs;
 use crate::report::ReportArgs;
 use crate::schema::SchemaCommand;
 use crate::skew::SkewArgs;
+use crate::transform::TransformArgs;
 use crate::validate::ValidateArgs;
 use crate::values::{Count, Delimiter, Size};
 
@@ -46,6 +49,14 @@ pub(crate) enum Command {
     Skew(Box<SkewArgs>),
     /// Infer, update, show, compare and check schemas
     Schema(Box<SchemaCommand>),
+    /// Run the analyzers of a preprocessing module over data, and freeze the graph
+    Analyze(Box<AnalyzeArgs>),
+    /// The same, and put the data through the graph
+    AnalyzeAndTransform(Box<AnalyzeAndTransformArgs>),
+    /// Put data through a frozen graph: the same bits as in training and serving
+    Transform(Box<TransformArgs>),
+    /// Show, draw and check frozen graphs
+    Graph(GraphCommand),
     /// List the statistics that are computed
     Generators(GeneratorsArgs),
     /// Make synthetic data: taxi trips, the same rows whatever the shards and the format

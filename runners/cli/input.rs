@@ -50,6 +50,11 @@ impl Input {
         self.format.untyped
     }
 
+    /// Whether the files are Parquet.
+    pub(crate) fn is_parquet(&self) -> bool {
+        self.format.name == "parquet"
+    }
+
     /// Asks for the bytes of records, so that they can be written again as they are.
     pub(crate) fn keep_originals(&mut self) {
         self.read.keep_originals = true;

@@ -1,5 +1,6 @@
 //! The program `frazil`: flags in, options and runners called, results out.
 
+mod analyze;
 mod args;
 mod demo;
 mod examples;
@@ -8,6 +9,7 @@ mod failure;
 mod forms;
 mod generate;
 mod generators;
+mod graph;
 mod input;
 mod interrupt;
 mod merge;
@@ -22,6 +24,7 @@ mod schema;
 mod show;
 mod skew;
 mod stats;
+mod transform;
 mod validate;
 mod values;
 
@@ -46,6 +49,10 @@ fn main() -> ExitCode {
         Command::Skew(args) => skew::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Analyze(args) => analyze::run(&args),
+        Command::AnalyzeAndTransform(args) => analyze::run_and_transform(&args),
+        Command::Transform(args) => transform::run(&args),
+        Command::Graph(args) => graph::run(&args),
         Command::Generators(args) => generators::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Demo(args) => demo::run(&args),

@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod direct;
 pub mod examples;
 pub mod gate;
+pub mod graph;
 pub mod report;
 pub mod rows;
 pub mod table;

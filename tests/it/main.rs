@@ -20,6 +20,7 @@ mod skew;
 mod support;
 mod tidy;
 mod transform;
+mod transform_cli;
 mod traps;
 mod validate;
 mod vocabulary;
