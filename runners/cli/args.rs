@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Graph(GraphCommand),
     /// List the statistics that are computed
     Generators(GeneratorsArgs),
+    /// List the operations that preprocessing modules may call, or say all about one
+    Ops(OpsArgs),
     /// Make synthetic data: taxi trips, the same rows whatever the shards and the format
     Generate(GenerateArgs),
     /// Make two days of data, and judge the second by the first: statistics, schema, report
@@ -301,6 +303,16 @@ pub(crate) struct MergeArgs {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct GeneratorsArgs {
     /// Print JSON instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OpsArgs {
+    /// An operation, such as `tft.bucketize`, or a namespace, such as `strings`
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Print JSON instead of text
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -13,6 +13,7 @@ mod graph;
 mod input;
 mod interrupt;
 mod merge;
+mod operations;
 mod options;
 mod output;
 mod progress;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::Transform(args) => transform::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Generators(args) => generators::run(&args),
+        Command::Ops(args) => operations::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Demo(args) => demo::run(&args),
     };

@@ -434,3 +434,39 @@ fn the_real_taxi_data_adds_up() {
     let ran = place.ok(&["stats", shards.to_str().unwrap(), "-o", "a.pb"]);
     assert!(ran.stderr.contains("15,002 counted, 0 rejected"), "{}", ran.stderr);
 }
+
+#[test]
+fn operations_are_listed_and_explained() {
+    let place = Place::new();
+    let list = place.ok(&["ops"]).stdout;
+    let json: serde_json::Value =
+        serde_json::from_str(&place.ok(&["ops", "--json"]).stdout).unwrap();
+    let rows = json["ops"].as_array().unwrap();
+    assert_eq!(rows.len(), transform::ops::OPS.len());
+    for (op, row) in transform::ops::OPS.iter().zip(rows) {
+        assert!(list.contains(&format!("  {}(", op.name)), "{}", op.name);
+        assert!(list.contains(&format!("      {}\n", op.doc)), "{}", op.name);
+        assert_eq!(row["name"], op.name);
+        assert_eq!(row["params"].as_array().unwrap().len(), op.params.len());
+    }
+    let page = place.ok(&["ops", "tf.multiply"]).stdout;
+    for part in [
+        "math.multiply(x, y)\n",
+        "the product of two numbers: `x * y`: of each row alone.\n",
+        "Also: tf.math.multiply, tf.multiply.\n",
+        "Both are of one dtype; integers wrap.\n",
+        "  x  left operand (column or constant)\n",
+        "  x * 0.2\n",
+    ] {
+        assert!(page.contains(part), "{part:?} in {page}");
+    }
+    let scaling = place.ok(&["ops", "tft.scale_to_z_score"]).stdout;
+    assert!(scaling.contains("tft.scale_to_z_score(x, elementwise=False, output_dtype=None)\n"));
+    let math = place.ok(&["ops", "math"]).stdout;
+    assert!(math.contains("  math.add(x, y)\n") && !math.contains("  tft."), "{math}");
+    let error = place.fails(&["ops", "tft.scale_to_zscore"]);
+    assert_eq!(
+        error,
+        "error: there is no operation `tft.scale_to_zscore`\n  hint: Is `tft.scale_to_z_score` meant?\n"
+    );
+}
