@@ -21,6 +21,7 @@ mod support;
 mod tidy;
 mod transform;
 mod transform_cli;
+mod transform_golden;
 mod traps;
 mod validate;
 mod vocabulary;

@@ -20,7 +20,7 @@ const RENAMED: &[(&str, &str)] = &[
     ("tf.math.floormod", "math.mod"),
     ("tf.math.truediv", "math.divide"),
     ("tf.truediv", "math.divide"),
-    ("tf.sparse.to_dense", "tft.sparse_tensor_to_dense_with_shape"),
+    ("tf.sparse.to_dense", "tft.fill_in_missing"),
     ("tf.strings.to_hash_bucket_fast", "tft.hash_strings"),
 ];
 
