@@ -11,6 +11,7 @@ mod drift;
 mod explain;
 mod golden;
 mod laws;
+mod laws_of_ops;
 mod oracle;
 mod rejects;
 mod report;

@@ -39,7 +39,7 @@ pub(in crate::ops) const HISTOGRAM: Op = Op {
         `categorical=True`: see `tft.category_counts`; the values are second.",
     examples: &[
         "nvec + tft.histogram(x, boundaries=[0.0, 1.0, 2.0, 3.0])[0]",
-        "tft.apply_buckets(x, tft.histogram(x, boundaries=5)[1])",
+        "x + tft.histogram(x, boundaries=5)[1]",
         "tft.apply_buckets(x, tft.histogram(ns, boundaries=[1, 2, 3])[1])",
         "tft.key_index(k, tft.histogram(ns, categorical=True)[1])",
     ],

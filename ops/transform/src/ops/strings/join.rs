@@ -19,7 +19,7 @@ pub(in super::super) const JOIN: Op = Op {
         "strings.join([s, t])",
         "strings.join([s, '-', t], separator='_')",
         "strings.join([key, ss])",
-        "strings.join(['a'], separator=',') ",
+        "strings.join(['a', s], separator=',')",
     ],
     params: &[values("values", "the columns"), SEPARATOR],
     kind: Kind::Map {

@@ -69,7 +69,7 @@ pub(in crate::ops) const DOCUMENT_FREQUENCIES: Op = Op {
     doc: "in how many rows each term is",
     semantics: "Three constants: the ids that are there, ascending; how many rows have each; and the \
         number of rows. Ids wrap around modulo `vocab_size`.",
-    examples: &["tft.document_frequency_of(ns, 5, tft.document_frequencies(ns, 5)[0], [1], 3)"],
+    examples: &["tft.document_frequency_of(ns, 5, *tft.document_frequencies(ns, 5))"],
     params: &[X, VOCAB_SIZE],
     kind: Kind::Analyze {
         types: |call| {
@@ -231,7 +231,7 @@ pub(in crate::ops) const DOCUMENT_FREQUENCY: Op = Op {
     doc: "for each term of a row, in how many rows of the data it is",
     semantics: "An int64 for each id, in the order of the row. Ids wrap around modulo `vocab_size`; a \
         term that was in no row is 0.",
-    examples: &[],
+    examples: &["tft.experimental.document_frequency(ns, 5)"],
     params: &[X, VOCAB_SIZE],
     kind: Kind::Compose(|builder, call| with_found(builder, call, &DOCUMENT_FREQUENCY_OF, &[])),
 };
@@ -264,7 +264,7 @@ pub(in crate::ops) const IDF: Op = Op {
     semantics: "ln((documents + 1) / (documents with the term + 1)) + 1, in float32; without `smooth` \
         no ones inside the logarithm (infinite for a term that was in no row), without \
         `add_baseline` none outside.",
-    examples: &[],
+    examples: &["tft.experimental.idf(ns, 5)", "tft.experimental.idf(ns, 5, smooth=False)"],
     params: &[X, VOCAB_SIZE, SMOOTH, ADD_BASELINE],
     kind: Kind::Compose(|builder, call| {
         with_found(builder, call, &IDF_OF, &[SMOOTH, ADD_BASELINE])
@@ -304,7 +304,7 @@ pub(in crate::ops) const TFIDF: Op = Op {
     semantics: "Two results: ids, ascending, and float32 weights: the term's share of the row's terms \
         times its inverse document frequency (`tft.experimental.idf`). Ids wrap around modulo \
         `vocab_size`. A row without terms has none.",
-    examples: &[],
+    examples: &["tft.tfidf(ns, 5)[0]", "tft.tfidf(ns, 5, smooth=False)[1]"],
     params: &[X, VOCAB_SIZE, SMOOTH],
     kind: Kind::Compose(|builder, call| with_found(builder, call, &TFIDF_OF, &[SMOOTH])),
 };

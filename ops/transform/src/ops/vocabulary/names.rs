@@ -109,7 +109,8 @@ pub(in crate::ops) const SIZE_BY_NAME: Op = Op {
     doc: "how many tokens the vocabulary of that name has",
     semantics: "A constant int64, known once the vocabulary is. The name is the `vocab_filename` of \
         a vocabulary that was made before.",
-    examples: &[],
+    examples: &["[tft.compute_and_apply_vocabulary(s, vocab_filename='v'), \
+          n + tft.experimental.get_vocabulary_size_by_name('v')][1]"],
     params: &[Param {
         name: "vocab_filename",
         takes: Takes::Str,
