@@ -9,6 +9,7 @@ use engine::{Error, Result};
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value};
 
+use super::plain::Plain;
 use super::{DESCRIPTOR_POOL, float, nearest, wire};
 
 /// How fields are named.
@@ -60,7 +61,7 @@ pub fn print<M: ReflectMessage>(message: &M, options: &JsonOptions) -> String {
 /// tells line and column.
 pub fn parse<M: ReflectMessage + Default>(json: &[u8]) -> Result<M> {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let message = DynamicMessage::deserialize(M::default().descriptor(), &mut deserializer)
+    let message = DynamicMessage::deserialize(M::default().descriptor(), Plain(&mut deserializer))
         .and_then(|message| deserializer.end().map(|()| message))
         .map_err(|e| explain(&e))?;
     M::decode(message.encode_to_vec().as_slice())

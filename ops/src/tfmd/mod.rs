@@ -24,6 +24,7 @@ pub mod json;
 mod load;
 pub(crate) mod nearest;
 mod path;
+mod plain;
 #[cfg(test)]
 mod regenerate;
 #[cfg(test)]
