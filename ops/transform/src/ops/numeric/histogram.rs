@@ -87,7 +87,7 @@ fn moved(builder: &mut Builder, boundaries: impl IntoIterator<Item = f32>) -> Re
 pub(in crate::ops) const EQUAL_WIDTH_BOUNDARIES: Op = Op {
     name: "tft.equal_width_boundaries",
     doc: "boundaries at equal distances from `min` to `max`, as a histogram moves them",
-    semantics: "float32 of shape [1, num], each min + i * (max - min) / (num - 1) - 0.0001; the last \
+    semantics: "float32 of shape [1, num], each min + (max - min) * (i / (num - 1)) - 0.0001; the last \
         is max - 0.0001. NaN where an end is NaN.",
     examples: &["tft.apply_buckets(x, tft.equal_width_boundaries(0.0, 1.0, 5))"],
     params: &[
@@ -121,8 +121,9 @@ pub(in crate::ops) const EQUAL_WIDTH_BOUNDARIES: Op = Op {
             let num = call.int_from("num", 2)? as usize;
             Ok(function(move |_, inputs| {
                 let (min, max) = (f32::all(inputs[0])[0], f32::all(inputs[1])[0]);
-                let step = (max - min) / (num - 1) as f32;
-                let inner = (0..num - 1).map(|i| min + i as f32 * step + SHIFT);
+                // In the order of TensorFlow's `linspace`, for its very bits.
+                let share = |i: usize| i as f32 / (num - 1) as f32;
+                let inner = (0..num - 1).map(|i| min + (max - min) * share(i) + SHIFT);
                 let all: Vec<f32> = inner.chain([max + SHIFT]).collect();
                 Ok(Tensor::dense(1, all))
             }))
@@ -300,8 +301,12 @@ mod tests {
         let found = map("tft.equal_width_boundaries", &[], |_| {
             Args::default().arg(0.0).arg(700.07).arg(10)
         });
-        assert_eq!(found.floats()[0], -0.0001);
-        assert_eq!(found.floats()[9], 700.07 - 0.0001);
+        // TensorFlow's boundaries of taxi fares.
+        let expected = [
+            -0.000_1, 77.785_46, 155.571_01, 233.356_57, 311.142_15, 388.927_7, 466.713_26,
+            544.498_8, 622.284_36, 700.069_9,
+        ];
+        assert_eq!(found.floats(), expected);
     }
 
     #[test]
