@@ -5,6 +5,7 @@
 
 pub(super) mod arithmetic;
 pub(super) mod compare;
+pub(super) mod division;
 pub(super) mod float;
 pub(super) mod logical;
 pub(super) mod reduce;

@@ -6,6 +6,7 @@
 pub(super) mod case;
 pub(super) mod compare;
 pub(super) mod format;
+pub(super) mod hash;
 pub(super) mod join;
 pub(super) mod number;
 pub(super) mod regex;

@@ -3,6 +3,7 @@
 use engine::{Error, ErrorKind, Result};
 
 use super::super::params::{option, values};
+use crate::hash::fingerprint64;
 use crate::op::{Call, Default, Kernel, Kind, Op, Param, Takes, function};
 use crate::tensor::{RowEnds, StringsBuilder, Tensor, Values, splits_of};
 use crate::types::{DType, Dim, Type};
@@ -175,7 +176,7 @@ fn combinations(ends: &[RowEnds<'_>], row: usize, f: &mut dyn FnMut(&[usize])) {
 
 fn fingerprints(input: &Tensor) -> Vec<u64> {
     match &input.values {
-        Values::String(strings) => strings.iter().map(farmhash::fingerprint64).collect(),
+        Values::String(strings) => strings.iter().map(fingerprint64).collect(),
         _ => input.ints().iter().map(|&value| value as u64).collect(),
     }
 }

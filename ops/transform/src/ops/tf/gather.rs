@@ -80,6 +80,55 @@ pub(in super::super) const SLICE: Op = Op {
     },
 };
 
+/// Values the other way round.
+pub(in super::super) const REVERSE: Op = Op {
+    name: "tf.reverse",
+    doc: "the values of each row in the opposite order",
+    semantics: "Of vectors and lists. `axis` is 1 or -1, alone or in a list.",
+    examples: &[
+        "tf.reverse(vec, [1])",
+        "tf.reverse(ns)",
+        "tf.reverse(ss, axis=-1)",
+        "tf.reverse(ds)",
+        "tf.reverse(flags)",
+        "tf.reverse(times)",
+    ],
+    params: &[
+        value("x", "a column of vectors or lists"),
+        option("axis", Takes::Literal, Default::Int(-1), "the dimension: 1 or -1"),
+    ],
+    kind: Kind::Map {
+        types: |call| {
+            let axis = match call.literal("axis") {
+                Literal::List(axes) if axes.len() == 1 => &axes[0],
+                axis => axis,
+            };
+            let x = call.ty("x")?;
+            if !matches!(axis, Literal::Int(1 | -1)) || x.constant {
+                return Err(call.wrong(format!("the rows of {x} have no axis {axis}")));
+            }
+            if x.shape.len() != 1 {
+                return Err(call.wrong_type("x", "one vector or list for each row"));
+            }
+            Ok(vec![x.clone()])
+        },
+        kernel: |call| {
+            let shape = call.ty("x")?.shape.clone();
+            Ok(function(move |rows, inputs| {
+                let ends = inputs[0].row_ends(&shape);
+                let values = copied(inputs, |copy| {
+                    for row in 0..rows {
+                        ends.range(row).rev().for_each(|i| copy(0, i..i + 1));
+                    }
+                })?;
+                Ok(inputs[0].with_values(values))
+            }))
+        },
+        domain: Some(|call| call.domains[0]),
+        keeps: "x",
+    },
+};
+
 fn fixed(dims: &[Dim]) -> Option<usize> {
     Type::column(DType::Bool, dims).fixed_len()
 }
@@ -262,6 +311,13 @@ mod tests {
             "`tf.gather`: `params` is float32[var]; a fixed dimension is wanted",
         );
         refused("tf.gather(vec, 0, axis=0)", "`tf.gather`: `axis` is 0, the rows of the batch");
+    }
+
+    #[test]
+    fn rows_are_reversed() {
+        let ss = [("ss", lists(&[2, 0, 1], texts(&["a", "b", "c"])))];
+        check("tf.reverse(ss, [1])", &ss, lists(&[2, 0, 1], texts(&["b", "a", "c"])));
+        refused("tf.reverse(vec, [0])", "`tf.reverse`: the rows of float32[3] have no axis 0");
     }
 
     #[test]
