@@ -18,7 +18,7 @@ pub(in super::super) const REGEX_REPLACE: Op = Op {
     doc: "with what matches a pattern rewritten",
     semantics: "Patterns are those of RE2: characters of UTF-8; `\\d`, `\\s`, `\\w`, `\\b` of ASCII; \
         leftmost matches, the first alternative first; no look-around, no references. Bytes that are no \
-        UTF-8 match no character and stay. `\\1` to `\\9` in `rewrite` are groups, `\\0` is the match, \
+        UTF-8 match no character and stay (RE2 takes surrogates for characters). `\\1` to `\\9` in `rewrite` are groups, `\\0` is the match, \
         `\\\\` a backslash; a group that did not take part is empty. A pattern that is wrong or compiles \
         to more than 4 MiB, and a group that is not there, are refused when the graph is traced.",
     examples: &[
