@@ -1,14 +1,16 @@
 //! Ranks the tokens of made-up text and writes them as one file: what time and memory that takes.
 //!
 //! ```sh
-//! cargo run --release -p engine --example vocabulary -- DISTINCT MEMORY_MIB WORKERS GROUPS COLUMNS FILE
+//! cargo run --release -p engine --example vocabulary -- DISTINCT MEMORY_MIB WORKERS GROUPS COLUMNS FILE CACHE
 //! ```
 //!
 //! Every one of DISTINCT tokens of ten bytes occurs once in each of GROUPS vocabularies' share of
-//! COLUMNS columns, and half as many more cells hold frequent tokens.
+//! COLUMNS columns, and half as many more cells hold frequent tokens. With CACHE, a directory, states
+//! are cached there.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,7 +19,7 @@ use arrow_schema::{DataType, Field, Schema};
 use engine::dataflow::Workers;
 use engine::{
     Batch, Batches, Error, KeyTable, KeyedBlock, KeyedCombineFn, Pipeline, Result, RunOptions,
-    Shard, Source, order,
+    Shard, Source, StateCache, order,
 };
 
 const SHARDS: u64 = 64;
@@ -38,6 +40,10 @@ impl Tokens {
             *digit = b"0123456789abcdefghijklmnopqrstuvwxyz"[(mixed % 36) as usize];
             mixed /= 36;
         }
+    }
+
+    fn columns(&self) -> usize {
+        self.schema.fields().len()
     }
 
     fn column(&self, rows: std::ops::Range<u64>, column: usize) -> StringArray {
@@ -65,7 +71,7 @@ impl Source for Tokens {
         let end = (shard as u64 + 1) * self.rows / SHARDS;
         Ok(Box::new((start..end).step_by(batch_rows).map(move |first| {
             let rows = first..end.min(first + batch_rows as u64);
-            let columns = (0..self.schema.fields().len())
+            let columns = (0..self.columns())
                 .map(|column| Arc::new(self.column(rows.clone(), column)) as Arc<dyn Array>)
                 .collect();
             let records = RecordBatch::try_new(self.schema.clone(), columns)
@@ -74,6 +80,14 @@ impl Source for Tokens {
             Ok(Batch { shard, first_row, records, originals: None, rejected: vec![], bytes })
         })))
     }
+    fn fingerprint(&self, shard: usize) -> Result<Option<u128>> {
+        // The tokens follow from these numbers.
+        Ok(Some(u128::from(self.distinct) << 64 | (shard as u128) << 32 | self.columns() as u128))
+    }
+}
+
+fn name(group: usize) -> Vec<u8> {
+    format!("vocabulary_{group:03}").into_bytes()
 }
 
 /// Counts the tokens of every column for as many groups as share it.
@@ -88,11 +102,14 @@ impl KeyedCombineFn for Count {
     fn name(&self) -> &'static str {
         "count"
     }
+    fn identities(&self) -> Vec<(Vec<u8>, String)> {
+        (0..self.groups).map(|group| (name(group), group.to_string())).collect()
+    }
     fn add_input(&self, table: &mut KeyTable<u64>, batch: &Batch) -> Result<()> {
         let columns = batch.records.columns();
         for group in 0..self.groups {
             let column = columns[group % columns.len()].as_any().downcast_ref::<StringArray>();
-            let group = table.group(format!("vocabulary_{group:03}").as_bytes());
+            let group = table.group(&name(group));
             for token in column.into_iter().flatten().flatten() {
                 *group.entry(token.as_bytes()) += 1;
             }
@@ -145,12 +162,21 @@ fn main() -> Result<()> {
     };
     let (pipeline, batches) = Pipeline::read(Arc::new(source));
     let ranked = batches.combine_per_key(Count { groups }).sort_per_key(Rank);
-    let options = RunOptions { memory_bytes: (memory as usize) << 20, ..RunOptions::default() };
+    let cache = match arguments.get(6) {
+        None => None,
+        Some(dir) => Some(Arc::new(StateCache::open(Path::new(dir))?)),
+    };
+    let memory_bytes = (memory as usize) << 20;
+    let options = RunOptions { memory_bytes, cache, ..RunOptions::default() };
 
     let start = Instant::now();
     let workers = Workers::local(workers as usize);
     let mut outputs = engine::dataflow::run(&pipeline.plan(), &options, &workers, 0)?;
-    println!("counted and sorted after {:.1} s", start.elapsed().as_secs_f64());
+    println!(
+        "counted and sorted after {:.1} s; {} of {SHARDS} shards came from the cache",
+        start.elapsed().as_secs_f64(),
+        outputs.receipt.cached
+    );
 
     let failed = |error| Error::io(format!("write `{file}`"), &error);
     let mut out = BufWriter::with_capacity(1 << 16, File::create(file).map_err(failed)?);
