@@ -236,7 +236,12 @@ mod tests {
         let options = ReadOptions::default();
         for content in ["record", "a,b\n1,2\n", "gzip of lines"] {
             let files = vec![make(directory.path(), "a", content)];
-            assert_eq!(open(files, None, &options).unwrap().shards().len(), 1);
+            let source = open(files, None, &options).unwrap();
+            assert_eq!(source.shards().len(), 1);
+            let fingerprint = source.fingerprint(0).unwrap();
+            let copy = open(vec![make(directory.path(), "b", content)], None, &options).unwrap();
+            assert!(fingerprint.is_some() && copy.fingerprint(0).unwrap() == fingerprint);
+            assert!(source.fingerprint(1).is_err());
         }
         let files = vec![make(directory.path(), "a", "parquet")];
         let error = open(files, None, &options).err().unwrap();

@@ -18,6 +18,7 @@ pub mod artifacts;
 pub mod csv;
 mod did_you_mean;
 mod example;
+mod fingerprint;
 mod formats;
 pub mod inputs;
 mod options;

@@ -24,6 +24,7 @@ use engine::{Batch, Error, ErrorKind, Rejected, Result, Shard, Source};
 
 use crate::ReadOptions;
 use crate::did_you_mean;
+use crate::fingerprint::Fingerprints;
 use crate::inputs::InputFile;
 use crate::output::Template;
 
@@ -37,6 +38,7 @@ pub struct ParquetSource {
     shards: Vec<Shard>,
     /// Position in `files`, for each shard.
     file_of_shard: Vec<usize>,
+    fingerprints: Fingerprints,
 }
 
 #[derive(Clone)]
@@ -53,8 +55,12 @@ impl ParquetSource {
     /// When a file cannot be read or has no sound footer, or when a column that was named is in none.
     pub fn open(mut files: Vec<InputFile>, options: &ReadOptions) -> Result<Self> {
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        let mut source =
-            ParquetSource { files: Vec::new(), shards: Vec::new(), file_of_shard: Vec::new() };
+        let mut source = ParquetSource {
+            files: Vec::new(),
+            shards: Vec::new(),
+            file_of_shard: Vec::new(),
+            fingerprints: Fingerprints::default(),
+        };
         for file in files {
             let metadata = footer(&file.path)?;
             source.files.push(ParquetFile {
@@ -226,6 +232,11 @@ impl Source for ParquetSource {
             group: None,
             first_row: 0,
         }))
+    }
+
+    fn fingerprint(&self, shard: usize) -> Result<Option<u128>> {
+        crate::formats::check_shard(shard, &self.shards)?;
+        self.fingerprints.of("parquet", &[], &self.shards[shard]).map(Some)
     }
 }
 

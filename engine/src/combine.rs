@@ -34,6 +34,17 @@ pub trait CombineFn: Send + Sync + 'static {
         1
     }
 
+    /// What its accumulators depend on beside name, version and a shard's bytes: options, and how
+    /// its input is made of those bytes (the steps before it with their versions and options, the
+    /// types that columns are read as).
+    ///
+    /// Equal texts must mean equal accumulators: a [`crate::StateCache`] gives back what a combiner
+    /// of the same name, version and identity has left of the same bytes. Without an identity
+    /// nothing is cached.
+    fn identity(&self) -> Option<String> {
+        None
+    }
+
     /// The identity of [`CombineFn::merge_accumulators`].
     fn create_accumulator(&self) -> Self::Accumulator;
 
@@ -104,6 +115,8 @@ pub trait AnyCombineFn<I: ?Sized, O>: Send + Sync {
     fn name(&self) -> &'static str;
     /// See [`CombineFn::version`].
     fn version(&self) -> u32;
+    /// See [`CombineFn::identity`].
+    fn identity(&self) -> Option<String>;
     /// See [`CombineFn::create_accumulator`].
     fn create(&self) -> State;
     /// See [`CombineFn::add_input`].
@@ -126,6 +139,9 @@ impl<F: CombineFn> AnyCombineFn<F::Input, F::Output> for F {
     }
     fn version(&self) -> u32 {
         CombineFn::version(self)
+    }
+    fn identity(&self) -> Option<String> {
+        CombineFn::identity(self)
     }
     fn create(&self) -> State {
         State::new(self.create_accumulator())
@@ -169,6 +185,9 @@ impl<F: CombineFn> AnyCombineFn<Element, ()> for OverElements<F> {
     }
     fn version(&self) -> u32 {
         CombineFn::version(&*self.0)
+    }
+    fn identity(&self) -> Option<String> {
+        CombineFn::identity(&*self.0)
     }
     fn create(&self) -> State {
         AnyCombineFn::create(&*self.0)

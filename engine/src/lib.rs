@@ -12,6 +12,7 @@
 //! number of threads or processes, the size of batches or the order in which inputs were named.
 
 mod batch;
+mod cache;
 mod combine;
 #[cfg(feature = "dataflow")]
 pub mod dataflow;
@@ -24,9 +25,11 @@ mod receipt;
 mod run;
 mod sink;
 mod source;
+mod state_file;
 mod store;
 
 pub use batch::{Batch, Rejected};
+pub use cache::{Pruned, StateCache};
 pub use combine::{AnyCombineFn, CombineFn, Element, State};
 pub use error::{Error, ErrorKind, Result};
 pub use keyed::{
@@ -35,7 +38,7 @@ pub use keyed::{
 };
 pub use pardo::{DoFn, Emit};
 pub use pcollection::{Combined, PCollection, Pipeline, Rows, Sorted};
-pub use plan::{AnyDoFn, AnyKeyed, AnyTable, Node, Outputs, Pieces, Plan};
+pub use plan::{AnyDoFn, AnyKeyed, AnyTable, Blocks, Node, Outputs, Pieces, Plan};
 pub use receipt::{QUOTED, Receipt, ShardReceipt};
 pub use run::{Progress, RunOptions, ShardReader, check_receipt};
 pub use sink::{AnySink, Part, ShardWriter, Sink, Writing, Written};

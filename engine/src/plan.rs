@@ -7,7 +7,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use crate::combine::{AnyCombineFn, Element};
-use crate::keyed::{Blocks, KeyTable, KeyedCombineFn, Routed, Run, RunWriter};
+use crate::keyed::{Cut, KeyTable, KeyedBlock, KeyedCombineFn, Routed, Run, RunWriter};
 use crate::sink::{AnySink, Part};
 use crate::{DoFn, Emit, Error, ErrorKind, Receipt, Rejected, Result, Rows, Source};
 
@@ -178,6 +178,8 @@ pub trait AnyKeyed: Send + Sync {
     fn name(&self) -> &'static str;
     /// See [`KeyedCombineFn::version`].
     fn version(&self) -> u32;
+    /// See [`KeyedCombineFn::identities`].
+    fn identities(&self) -> Vec<(Vec<u8>, String)>;
     /// A fresh table.
     fn table(&self) -> Box<dyn AnyTable>;
     /// Adds the keys of one element.
@@ -185,11 +187,22 @@ pub trait AnyKeyed: Send + Sync {
     /// Merges sorted runs and cuts them into pieces, each for one of `owners` workers.
     fn route(&self, runs: Vec<Run>, owners: usize) -> Result<Pieces>;
     /// Merges sorted runs and cuts them into blocks.
-    fn blocks(&self, runs: Vec<Run>) -> Result<Box<dyn Iterator<Item = Result<Element>>>>;
+    fn blocks(&self, runs: Vec<Run>) -> Result<Blocks>;
+    /// Adds the keys of a block with their states.
+    fn absorb(&self, table: &mut dyn AnyTable, block: &Element);
+    /// The group of a block.
+    fn group<'a>(&self, block: &'a Element) -> &'a Arc<[u8]>;
+    /// The same block of another group.
+    fn regroup(&self, block: Element, group: Arc<[u8]>) -> Element;
+    /// A block as a sorted run.
+    fn encode(&self, block: &Element) -> Vec<u8>;
 }
 
 /// Pieces of sorted runs, each with the number of the worker that owns its keys.
 pub type Pieces = Box<dyn Iterator<Item = Result<(usize, Vec<u8>)>>>;
+
+/// Blocks of keyed states, ascending by group, then by key.
+pub type Blocks = Box<dyn Iterator<Item = Result<Element>>>;
 
 /// A [`KeyTable`] of any state.
 pub trait AnyTable {
@@ -197,6 +210,8 @@ pub trait AnyTable {
     fn bytes(&self) -> usize;
     /// True without any key.
     fn is_empty(&self) -> bool;
+    /// Names of all groups.
+    fn groups(&self) -> Vec<Arc<[u8]>>;
     /// Writes all keys as one sorted run and empties the table.
     fn drain(&mut self, out: &mut dyn Write) -> Result<()>;
     /// For the downcast to the typed table.
@@ -209,6 +224,9 @@ impl<S: crate::KeyState> AnyTable for KeyTable<S> {
     }
     fn is_empty(&self) -> bool {
         KeyTable::is_empty(self)
+    }
+    fn groups(&self) -> Vec<Arc<[u8]>> {
+        KeyTable::groups(self)
     }
     fn drain(&mut self, out: &mut dyn Write) -> Result<()> {
         let mut writer = RunWriter::new(out);
@@ -236,6 +254,9 @@ impl<F: KeyedCombineFn> AnyKeyed for OverKeyed<F> {
     fn version(&self) -> u32 {
         self.0.version()
     }
+    fn identities(&self) -> Vec<(Vec<u8>, String)> {
+        self.0.identities()
+    }
     fn table(&self) -> Box<dyn AnyTable> {
         Box::new(KeyTable::<F::State>::default())
     }
@@ -246,8 +267,33 @@ impl<F: KeyedCombineFn> AnyKeyed for OverKeyed<F> {
     fn route(&self, runs: Vec<Run>, owners: usize) -> Result<Pieces> {
         Ok(Box::new(Routed::<F::State>::open(runs, owners)?))
     }
-    fn blocks(&self, runs: Vec<Run>) -> Result<Box<dyn Iterator<Item = Result<Element>>>> {
-        let blocks = Blocks::<F::State>::open(runs)?;
+    fn blocks(&self, runs: Vec<Run>) -> Result<Blocks> {
+        let blocks = Cut::<F::State>::open(runs)?;
         Ok(Box::new(blocks.map(|block| block.map(|block| Arc::new(block) as Element))))
     }
+    fn absorb(&self, table: &mut dyn AnyTable, block: &Element) {
+        let table: &mut KeyTable<F::State> =
+            table.as_any().downcast_mut().expect("the table was made by this combiner");
+        let block = block_of::<F>(block);
+        let group = table.group(&block.group);
+        block.iter().for_each(|(key, state)| group.add(key, state));
+    }
+    fn group<'a>(&self, block: &'a Element) -> &'a Arc<[u8]> {
+        &block_of::<F>(block).group
+    }
+    fn regroup(&self, block: Element, group: Arc<[u8]>) -> Element {
+        Arc::new(KeyedBlock { group, ..block_of::<F>(&block).clone() })
+    }
+    fn encode(&self, block: &Element) -> Vec<u8> {
+        let block = block_of::<F>(block);
+        let mut writer = RunWriter::new(Vec::new());
+        for (key, state) in block.iter() {
+            writer.push(&block.group, key, state).expect("a Vec takes every write");
+        }
+        writer.finish().expect("a Vec takes every write")
+    }
+}
+
+fn block_of<F: KeyedCombineFn>(block: &Element) -> &KeyedBlock<F::State> {
+    downcast(&**block)
 }

@@ -44,6 +44,8 @@ impl ShardReceipt {
 pub struct Receipt {
     /// One entry for each shard.
     pub shards: Vec<(Shard, ShardReceipt)>,
+    /// How many of them were not read: their states came from a [`crate::StateCache`].
+    pub cached: u64,
 }
 
 impl Receipt {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::cache::StateCache;
 use crate::store::StateStore;
 use crate::{
     Batch, Batches, Error, ErrorKind, Plan, Receipt, Rejected, Result, Shard, ShardReceipt,
@@ -22,6 +23,8 @@ pub struct RunOptions {
     pub max_bad_shards: u64,
     /// Where the state of every combiner over every shard is kept, if anywhere.
     pub states: Option<Arc<StateStore>>,
+    /// Where states of shards that were read before are found, and others kept, if anywhere.
+    pub cache: Option<Arc<StateCache>>,
     /// Counters that may be watched while the run goes on.
     pub progress: Arc<Progress>,
 }
@@ -34,6 +37,7 @@ impl Default for RunOptions {
             max_bad_records: 0,
             max_bad_shards: 0,
             states: None,
+            cache: None,
             progress: Arc::default(),
         }
     }
@@ -76,6 +80,26 @@ impl ShardReader {
             Err(error) => reader.fail(error)?,
         }
         Ok(reader)
+    }
+
+    /// A shard that need not be read, for all of its states are known.
+    #[cfg(feature = "dataflow")]
+    pub(crate) fn cached(
+        plan: &Plan,
+        index: usize,
+        options: &RunOptions,
+        receipt: &ShardReceipt,
+    ) -> Self {
+        let Progress { bytes, records, shards } = &*options.progress;
+        bytes.fetch_add(receipt.bytes, Ordering::Relaxed);
+        records.fetch_add(receipt.read, Ordering::Relaxed);
+        shards.fetch_add(1, Ordering::Relaxed);
+        ShardReader {
+            shard: plan.source.shards()[index].clone(),
+            options: options.clone(),
+            batches: None,
+            receipt: ShardReceipt { counted: 0, ..receipt.clone() },
+        }
     }
 
     /// The next batch, or `None` at the shard's end.

@@ -48,6 +48,16 @@ pub trait Source: Send + Sync + 'static {
     /// # Errors
     /// When the shard cannot be opened or read at all, or is not of this source's format.
     fn read(self: Arc<Self>, shard: usize, batch_rows: usize) -> Result<Batches>;
+
+    /// A hash of the bytes of a shard, and of what else than the caller's options makes them into
+    /// rows: shards of equal fingerprints hold equal rows, wherever they are. `None`, the default:
+    /// not known, and states of its shards are not cached.
+    ///
+    /// # Errors
+    /// When the bytes cannot be read.
+    fn fingerprint(&self, _shard: usize) -> Result<Option<u128>> {
+        Ok(None)
+    }
 }
 
 /// The batches of one shard, in record order. They borrow nothing, so that a worker can hold them
@@ -102,6 +112,14 @@ impl Source for Flatten {
             batches
                 .map(move |batch| batch.map(|batch| Batch { shard: batch.shard + start, ..batch })),
         ))
+    }
+
+    fn fingerprint(&self, shard: usize) -> Result<Option<u128>> {
+        let number = self.source_of(shard);
+        match self.sources.get(number) {
+            Some(source) => source.fingerprint(shard - self.starts[number]),
+            None => Ok(None),
+        }
     }
 }
 

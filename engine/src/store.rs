@@ -1,29 +1,24 @@
 //! States on disk: the state of every combiner over every shard, one file each.
 //!
 //! ```text
-//! plan         magic, version, fingerprint, the caller's description of the plan
-//! HASH-N.state magic, version, header {fingerprint, node, shard, receipt}, payload, checksum
+//! plan         header {fingerprint, the caller's description of the plan}
+//! HASH-N.state header {fingerprint, node, shard, receipt}, payload: a state or a sorted run
 //! ```
 //!
 //! HASH is the shard's, N the node's number in the plan. A directory is written by one run, and is
 //! whole when every shard has a file for every node; [`merge_states`] says what is missing.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::keyed::{Run, Tables};
 use crate::plan::{AnyKeyed, Node, Outputs, Plan};
+use crate::state_file::{StateReader, StateWriter, damaged};
 use crate::{Batches, Error, ErrorKind, Result, RunOptions, Shard, ShardReceipt, Source};
 
-const MAGIC: &[u8; 8] = b"FRZSTATE";
-const VERSION: u32 = 1;
 const PLAN: &str = "plan";
 
 /// A directory of states.
@@ -63,10 +58,8 @@ impl StateStore {
             ));
         }
         let plan = PlanFile { fingerprint, description: description.to_owned() };
-        let body = postcard::to_stdvec(&plan).expect("plain data always serializes");
-        let store = StateStore { dir: dir.to_owned(), fingerprint };
-        store.write(PLAN, |out| out.write_all(&body))?;
-        Ok(store)
+        StateWriter::create(dir, PLAN, &plan)?.finish()?;
+        Ok(StateStore { dir: dir.to_owned(), fingerprint })
     }
 
     /// Opens a directory of states and gives its description back.
@@ -82,151 +75,32 @@ impl StateStore {
             )
             .with_hint("States are written by `frazil stats … --states DIR`."));
         }
-        let mut reader = StateReader::open(&path)?;
-        let mut body = Vec::new();
-        reader.read_to_end(&mut body).map_err(|e| reader.error(&e))?;
-        let plan: PlanFile = postcard::from_bytes(&body).map_err(|_| damaged(&path))?;
+        let (_, plan) = StateReader::open::<PlanFile>(&path)?;
         let store = StateStore { dir: dir.to_owned(), fingerprint: plan.fingerprint };
         Ok((store, plan.description))
     }
 
-    /// Writes a file under its final name only when it is whole.
-    fn write(
-        &self,
-        name: &str,
-        body: impl FnOnce(&mut Checked<&mut BufWriter<&File>>) -> std::io::Result<()>,
-    ) -> Result<PathBuf> {
-        let path = self.dir.join(name);
-        let failed = |e: std::io::Error| Error::io(format!("write `{}`", path.display()), &e);
-        let temporary = NamedTempFile::new_in(&self.dir).map_err(failed)?;
-        let mut out = BufWriter::with_capacity(1 << 18, temporary.as_file());
-        let mut checked = Checked { inner: &mut out, hash: Xxh3::new() };
-        let head = [&MAGIC[..], &VERSION.to_le_bytes()].concat();
-        checked.write_all(&head).and_then(|()| body(&mut checked)).map_err(failed)?;
-        let digest = checked.hash.digest();
-        out.write_all(&digest.to_le_bytes()).and_then(|()| out.flush()).map_err(failed)?;
-        drop(out);
-        temporary.persist(&path).map_err(|e| failed(e.error))?;
-        Ok(path)
-    }
-
-    /// Keeps the state of one node over one shard; gives the file's path.
+    /// Begins the file of one node's state over one shard.
     ///
     /// # Errors
     /// When the file cannot be written.
     #[cfg(feature = "dataflow")]
-    pub(crate) fn save(
+    pub(crate) fn begin(
         &self,
         node: usize,
         shard: &Shard,
         receipt: &ShardReceipt,
-        payload: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
-    ) -> Result<PathBuf> {
+    ) -> Result<StateWriter> {
         let header = Header {
             fingerprint: self.fingerprint,
             node: node as u32,
             shard: shard.clone(),
             receipt: receipt.clone(),
         };
-        let header = postcard::to_stdvec(&header).expect("plain data always serializes");
         let name =
             format!("{:016x}-{node}.state", xxhash_rust::xxh3::xxh3_64(shard.name().as_bytes()));
-        self.write(&name, |out| {
-            out.write_all(&(header.len() as u32).to_le_bytes())?;
-            out.write_all(&header)?;
-            payload(out)
-        })
+        StateWriter::create(&self.dir, &name, &header)
     }
-}
-
-/// Hashes what is written.
-struct Checked<W> {
-    inner: W,
-    hash: Xxh3,
-}
-
-impl<W: Write> Write for Checked<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let n = self.inner.write(bytes)?;
-        self.hash.update(&bytes[..n]);
-        Ok(n)
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-/// Reads the body of a file of the store: what lies between magic and checksum.
-struct StateReader {
-    path: PathBuf,
-    file: std::io::Take<BufReader<File>>,
-}
-
-impl StateReader {
-    /// Opens a file, after its whole checksum was verified.
-    fn open(path: &Path) -> Result<Self> {
-        let io = |e: std::io::Error| Error::io(format!("read `{}`", path.display()), &e);
-        let mut file = BufReader::with_capacity(1 << 18, File::open(path).map_err(io)?);
-        let length = file.get_ref().metadata().map_err(io)?.len();
-        let body = length.checked_sub(20).ok_or_else(|| damaged(path))?;
-        let mut hash = Xxh3::new();
-        let mut buffer = vec![0; 1 << 16];
-        let mut left = length - 8;
-        while left > 0 {
-            let n = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            file.read_exact(&mut buffer[..n]).map_err(io)?;
-            hash.update(&buffer[..n]);
-            left -= n as u64;
-        }
-        let mut digest = [0; 8];
-        file.read_exact(&mut digest).map_err(io)?;
-        let mut head = [0; 12];
-        std::io::Seek::rewind(&mut file).and_then(|()| file.read_exact(&mut head)).map_err(io)?;
-        if head[..8] != MAGIC[..] || hash.digest() != u64::from_le_bytes(digest) {
-            return Err(damaged(path));
-        }
-        let version = u32::from_le_bytes([head[8], head[9], head[10], head[11]]);
-        if version != VERSION {
-            return Err(Error::new(
-                ErrorKind::Incompatible,
-                format!("`{}` has format version {version}; {VERSION} is wanted", path.display()),
-            )
-            .with_hint("Compute the states again."));
-        }
-        Ok(StateReader { path: path.to_owned(), file: file.take(body) })
-    }
-
-    fn header(&mut self) -> Result<Header> {
-        let mut length = [0; 4];
-        self.read_exact(&mut length).map_err(|e| self.error(&e))?;
-        let mut bytes = Vec::new();
-        let length = u64::from(u32::from_le_bytes(length));
-        (&mut self.file).take(length).read_to_end(&mut bytes).map_err(|e| self.error(&e))?;
-        postcard::from_bytes(&bytes).map_err(|_| damaged(&self.path))
-    }
-
-    fn error(&self, error: &std::io::Error) -> Error {
-        Error::io(format!("read `{}`", self.path.display()), error)
-    }
-}
-
-impl Read for StateReader {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.file.read(buffer)
-    }
-}
-
-fn damaged(path: &Path) -> Error {
-    Error::new(ErrorKind::Incompatible, format!("`{}` is damaged", path.display()))
-        .with_detail("Its checksum does not agree with its contents.")
-        .with_hint("Delete the directory and compute the states again.")
-}
-
-/// The payload of a state file, as a sorted run that can be merged.
-pub(crate) fn payload(path: &Path) -> Result<Run> {
-    let mut reader = StateReader::open(path)?;
-    reader.header()?;
-    Ok(Run::Reader(Box::new(reader)))
 }
 
 /// The `combine_per_key` that feeds a node, if it is one.
@@ -287,7 +161,7 @@ impl StoredStates {
                 if path.extension().is_none_or(|extension| extension != "state") {
                     continue;
                 }
-                let header = StateReader::open(&path)?.header()?;
+                let (_, header) = StateReader::open::<Header>(&path)?;
                 if header.fingerprint != fingerprint {
                     return Err(damaged(&path));
                 }
@@ -342,11 +216,8 @@ impl StoredStates {
                         }
                     } else {
                         for path in self.files_of(number)? {
-                            let mut reader = StateReader::open(path)?;
-                            reader.header()?;
-                            let mut bytes = Vec::new();
-                            reader.read_to_end(&mut bytes).map_err(|e| reader.error(&e))?;
-                            f.merge(&mut state, f.decode(&bytes)?)?;
+                            let (reader, _) = StateReader::open::<Header>(path)?;
+                            f.merge(&mut state, f.decode(&reader.payload()?)?)?;
                         }
                     }
                     f.compact(&mut state);
@@ -363,12 +234,19 @@ impl StoredStates {
 
     /// Sorted runs of the keyed states of a node.
     fn runs(&self, plan: &Plan, node: usize, f: &Arc<dyn AnyKeyed>) -> Result<Vec<Run>> {
-        let Some((keys, keyed)) = keys_of(plan, plan.nodes[node].input()) else {
-            return self.files_of(node)?.into_iter().map(payload).collect();
-        };
         let mut tables = Tables::new(f.clone(), RunOptions::default().memory_bytes / 3);
-        for block in keyed.blocks(self.runs(plan, keys, keyed)?)? {
-            tables.add(&block?)?;
+        if let Some((keys, keyed)) = keys_of(plan, plan.nodes[node].input()) {
+            for block in keyed.blocks(self.runs(plan, keys, keyed)?)? {
+                tables.add(&block?)?;
+            }
+        } else {
+            // One after the other: there may be more shards than files may be open.
+            for path in self.files_of(node)? {
+                let (reader, _) = StateReader::open::<Header>(path)?;
+                for block in f.blocks(vec![Run::Reader(Box::new(reader))])? {
+                    tables.absorb(&block?)?;
+                }
+            }
         }
         tables.finish()
     }

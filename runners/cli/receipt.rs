@@ -27,6 +27,9 @@ pub(crate) fn short(receipt: &Receipt, elapsed: Duration) -> String {
         thousands(total.rejected),
         rows_per_second(total.read as f64 / elapsed.as_secs_f64().max(1e-9)),
     );
+    if receipt.cached > 0 {
+        let _ = writeln!(out, "  {} came from the cache, unread", plural(receipt.cached, "shard"));
+    }
     let mut quoted = 0;
     for (shard, receipt) in &receipt.shards {
         for rejected in receipt.reasons.iter().take(QUOTED - quoted) {
@@ -87,6 +90,7 @@ fn whole(receipt: &Receipt, elapsed: Duration) -> Value {
         "rejected": total.rejected,
         "counted": total.counted,
         "bytes": total.bytes,
+        "cached_shards": receipt.cached,
         "failed_shards": receipt.failed_shards(),
         "seconds": elapsed.as_secs_f64(),
         "shards": shards,
@@ -124,9 +128,10 @@ mod tests {
         second.reject(&[rejected(2), rejected(3), rejected(4)]);
         let lost = ShardReceipt { failed: Some("no such file".to_owned()), ..Default::default() };
         let shards = vec![(shard("a"), first), (shard("b"), second), (shard("c"), lost)];
-        let receipt = Receipt { shards };
+        let receipt = Receipt { shards, cached: 1 };
         let expected = "\
 read 1,010 rows in 3 shards (0 B): 1,005 counted, 5 rejected; 505 rows/s
+  1 shard came from the cache, unread
   `a`, record 1 at byte 10: no tf.Example; rejected
   `a`, record 9 at byte 90: no tf.Example; the rest of the shard is lost
   `b`, record 2 at byte 20: no tf.Example; rejected

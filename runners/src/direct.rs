@@ -17,7 +17,7 @@ type Elements = Vec<(Element, u64)>;
 ///
 /// # Errors
 /// When a shard cannot be read, a combiner refuses its input, or the rows do not add up. States are
-/// not kept: `options.states` is refused.
+/// not kept: `options.states` is refused. It looks into no cache, and computes everything.
 pub fn run(plan: &Plan, options: &RunOptions) -> Result<Outputs> {
     if options.states.is_some() {
         return Err(Error::invalid("the direct runner keeps no states")

@@ -3,6 +3,7 @@
 
 mod anomalies;
 mod bert;
+mod cache;
 mod calibration;
 mod cli;
 mod cluster;

@@ -27,6 +27,7 @@ use self::cells::Kind;
 use self::scan::{Rows, Stop, Want};
 pub use self::types::{CsvType, CsvTypes, InferCsvTypes, Multivalent};
 use crate::ReadOptions;
+use crate::fingerprint::Fingerprints;
 use crate::inputs::InputFile;
 
 /// Bytes of a plain file that make one shard.
@@ -63,6 +64,7 @@ pub struct CsvSource {
     multivalent: Multivalent,
     keep_originals: bool,
     sizes: Sizes,
+    fingerprints: Fingerprints,
 }
 
 /// One file, and where its records begin.
@@ -152,6 +154,7 @@ impl CsvSource {
             multivalent: options.multivalent.clone(),
             keep_originals: options.keep_originals,
             sizes,
+            fingerprints: Fingerprints::default(),
         };
         for name in &source.multivalent.columns {
             known_column(name, &source.header)?;
@@ -214,6 +217,15 @@ impl Source for CsvSource {
             return Ok(Box::new(std::iter::empty()));
         }
         Ok(Box::new(read::Reader::new(self, shard, batch_rows)?))
+    }
+
+    fn fingerprint(&self, shard: usize) -> Result<Option<u128>> {
+        crate::formats::check_shard(shard, &self.shards)?;
+        // Another file may have named the columns.
+        let mut fields: Vec<&[u8]> = self.header.iter().map(String::as_bytes).collect();
+        let delimiters = [self.delimiter, self.multivalent.delimiter];
+        fields.push(&delimiters);
+        self.fingerprints.of("csv", &fields, &self.shards[shard]).map(Some)
     }
 }
 

@@ -10,6 +10,8 @@ use super::inflate::Input;
 use super::sniff::{Compression, HEAD, other_format};
 use super::{Frame, TfRecordReader};
 use crate::example::{ExampleDecoder, Payload, has_feature_lists};
+use crate::fingerprint::Fingerprints;
+use crate::formats::check_shard;
 use crate::originals::Originals;
 
 /// How many records are looked at to find out which message they hold.
@@ -30,6 +32,7 @@ pub struct TfRecordOptions {
 pub struct TfRecordSource {
     shards: Vec<Shard>,
     options: TfRecordOptions,
+    fingerprints: Fingerprints,
 }
 
 impl TfRecordSource {
@@ -45,7 +48,7 @@ impl TfRecordSource {
         if options.payload == Payload::Detect {
             options.payload = detect(&shards)?;
         }
-        Ok(TfRecordSource { shards, options })
+        Ok(TfRecordSource { shards, options, fingerprints: Fingerprints::default() })
     }
 
     /// The message in the records: what was asked for or detected.
@@ -115,10 +118,8 @@ impl Source for TfRecordSource {
     }
 
     fn read(self: Arc<Self>, shard: usize, batch_rows: usize) -> Result<engine::Batches> {
-        let file = self.shards.get(shard).ok_or_else(|| {
-            let n = self.shards.len();
-            Error::invalid(format!("shard {shard} of a source of {n} shards was asked for"))
-        })?;
+        check_shard(shard, &self.shards)?;
+        let file = &self.shards[shard];
         Ok(Box::new(Batches {
             reader: open(file)?,
             decoder: ExampleDecoder::new(self.options.payload, self.options.columns.as_deref()),
@@ -130,6 +131,17 @@ impl Source for TfRecordSource {
             bytes: 0,
             is_done: false,
         }))
+    }
+
+    fn fingerprint(&self, shard: usize) -> Result<Option<u128>> {
+        check_shard(shard, &self.shards)?;
+        // What the records of the first shard are decides for all.
+        let payload: &[u8] = match self.options.payload {
+            Payload::Detect => b"detect",
+            Payload::Example => b"example",
+            Payload::SequenceExample => b"sequence",
+        };
+        self.fingerprints.of("tfrecord", &[payload], &self.shards[shard]).map(Some)
     }
 }
 

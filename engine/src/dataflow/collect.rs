@@ -13,6 +13,8 @@ use crate::{Error, ErrorKind, Part, Receipt, Result, RunOptions, Shard, ShardRec
 pub(super) struct Collector {
     shards: Vec<Shard>,
     receipts: Vec<ShardReceipt>,
+    /// Shards that were not read.
+    cached: u64,
     /// Rows counted, by node and shard.
     counted: BTreeMap<usize, Vec<u64>>,
     merges: BTreeMap<usize, Merge>,
@@ -54,12 +56,21 @@ impl Collector {
             }
         }
         let receipts = vec![ShardReceipt::default(); shards.len()];
-        Collector { shards, receipts, counted, merges, written, options: options.clone() }
+        Collector {
+            shards,
+            receipts,
+            cached: 0,
+            counted,
+            merges,
+            written,
+            options: options.clone(),
+        }
     }
 
     pub(super) fn add(&mut self, body: Body) -> Result<()> {
         match body {
-            Body::Read { shard, receipt } => {
+            Body::Read { shard, receipt, cached } => {
+                self.cached += u64::from(cached);
                 let into = &mut self.receipts[shard];
                 into.bytes += receipt.bytes;
                 into.read += receipt.read;
@@ -112,7 +123,8 @@ impl Collector {
                 receipt.counted = other;
             }
         }
-        let receipt = Receipt { shards: self.shards.into_iter().zip(self.receipts).collect() };
+        let shards = self.shards.into_iter().zip(self.receipts).collect();
+        let receipt = Receipt { shards, cached: self.cached };
         check_receipt(&receipt, &self.options)?;
         Ok(Body::Outputs { states, written, receipt })
     }

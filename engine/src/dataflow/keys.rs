@@ -15,15 +15,11 @@ use super::lower::{
     Body, Either, Here, Item, Items, Message, Messages, Time, in_shard, pick, rows_of, split,
 };
 use crate::Result;
-use crate::combine::Element;
 use crate::keyed::{Run, Spool, Tables};
-use crate::plan::{AnyKeyed, Node, Pieces};
+use crate::plan::{AnyKeyed, Blocks, Node, Pieces};
 
 /// Pieces a worker may have sent that their owners have not taken in.
 const WINDOW: u64 = 16;
-
-/// Blocks of final keyed states.
-type Blocks = Box<dyn Iterator<Item = Result<Element>>>;
 
 impl Here<'_> {
     /// Keyed states: local tables, then sorted runs to the owners of the keys, then blocks.
@@ -128,11 +124,13 @@ impl Here<'_> {
         probe: &ProbeHandle<Time>,
         send: impl FnOnce(Vec<Run>) -> Result<Sending> + 'static,
     ) -> Stream<'s, Time, Vec<Either>> {
-        let (failure, receipts) = (self.failure.clone(), self.receipts.clone());
-        let (plan, options) = (self.plan.clone(), self.options.clone());
-        let (index, budget) = (self.index, self.budget());
+        let (failure, known) = (self.failure.clone(), self.known.clone());
+        let (plan, index) = (self.plan.clone(), self.index);
         let rows_of = rows_of(&plan, plan.nodes[node].input());
         let of_shards = plan.counts_rows(node);
+        // Where states of single shards matter, each has a table of its own, emptied at its end.
+        let by_shard = of_shards && known.by_shard(node);
+        let budget = if by_shard { self.budget() / 2 } else { self.budget() };
         let watched = probe.clone();
         let keyed = f.clone();
         input.unary_frontier::<CapacityContainerBuilder<Vec<Either>>, _, _, _>(
@@ -141,7 +139,8 @@ impl Here<'_> {
             move |cap, info| {
                 let activator = scope.activator_for(info.address);
                 let mut cap: Option<Capability<Time>> = Some(cap);
-                let mut table = Tables::new(keyed, budget);
+                let mut all = Tables::new(keyed.clone(), budget);
+                let mut of_shard = by_shard.then(|| known.table(node, keyed.clone(), budget));
                 let mut rows: BTreeMap<usize, u64> = BTreeMap::new();
                 let mut send = Some(send);
                 let mut sending = Sending::Nothing;
@@ -158,29 +157,33 @@ impl Here<'_> {
                                 }
                                 match item {
                                     Item::Element(_, element) if !of_shards => {
-                                        result = table.add(&element);
+                                        result = all.add(&element);
                                     }
                                     Item::Element(shard, element) => {
                                         *rows.entry(shard).or_default() += rows_of(&element);
-                                        result = table
+                                        if by_shard && known.has(node, shard) {
+                                            continue;
+                                        }
+                                        result = of_shard
+                                            .as_mut()
+                                            .unwrap_or(&mut all)
                                             .add(&element)
                                             .map_err(|e| in_shard(e, &plan, shard));
                                     }
                                     Item::Done(_) if !of_shards => {}
                                     Item::Done(shard) => {
-                                        let rows = rows.remove(&shard).unwrap_or(0);
+                                        let mut rows = rows.remove(&shard).unwrap_or(0);
+                                        if let Some(of_shard) = &mut of_shard {
+                                            let end = known.end_keys(
+                                                node, shard, &keyed, of_shard, &mut all, rows,
+                                            );
+                                            match end {
+                                                Ok(counted) => rows = counted,
+                                                Err(error) => result = Err(error),
+                                            }
+                                        }
                                         let body = Body::Counted { node, shard, rows };
                                         session.give(Either::Message(Message { to: 0, body }));
-                                        if let Some(store) = &options.states {
-                                            let mut receipt = receipts
-                                                .borrow()
-                                                .get(&shard)
-                                                .cloned()
-                                                .unwrap_or_default();
-                                            receipt.counted = rows;
-                                            let shard = &plan.source.shards()[shard];
-                                            result = table.keep(store, node, shard, &receipt);
-                                        }
                                     }
                                 }
                             }
@@ -191,7 +194,7 @@ impl Here<'_> {
                         }
                         let Some(capability) = &mut cap else { return Ok(()) };
                         if let Some(send) = send.take() {
-                            sending = send(table.finish()?)?;
+                            sending = send(all.finish()?)?;
                         }
                         match sending.step(capability, &watched, index, output)? {
                             Next::Now => activator.activate(),

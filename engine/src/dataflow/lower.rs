@@ -31,6 +31,7 @@ use timely::dataflow::operators::{Concatenate, Probe};
 use timely::dataflow::{ProbeHandle, Scope, Stream};
 
 use super::collect::Collector;
+use super::known::KnownShards;
 use super::{Failure, Job, Workers, execute};
 use crate::combine::{AnyCombineFn, Element, State};
 use crate::keyed::Run;
@@ -64,8 +65,8 @@ pub(super) struct Message {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Body {
-    /// What the source read of a shard.
-    Read { shard: usize, receipt: ShardReceipt },
+    /// What the source read of a shard, or what was known of it and need not be read.
+    Read { shard: usize, receipt: ShardReceipt, cached: bool },
     /// What a node rejected of a shard, beyond the source.
     Rejected { shard: usize, receipt: ShardReceipt },
     /// How many rows a node took in from a shard.
@@ -113,7 +114,7 @@ pub fn run(
                 index,
                 peers,
                 threads,
-                receipts: Rc::default(),
+                known: KnownShards::new(&shared.0, &shared.1),
                 sorted: sorted.clone(),
             };
             here.build(scope, &queue, &out, &probe);
@@ -166,8 +167,8 @@ pub(super) struct Here<'a> {
     pub(super) index: usize,
     pub(super) peers: usize,
     pub(super) threads: usize,
-    /// Receipts of the shards that this worker is reading.
-    pub(super) receipts: Rc<RefCell<BTreeMap<usize, ShardReceipt>>>,
+    /// What this worker knows of the shards that it reads.
+    pub(super) known: KnownShards,
     /// Sorted runs by node, in the first worker of each process.
     pub(super) sorted: Rc<RefCell<BTreeMap<usize, Vec<Run>>>>,
 }
@@ -223,8 +224,7 @@ impl Here<'_> {
         scope: Scope<'s, Time>,
         queue: Arc<(Vec<usize>, AtomicUsize)>,
     ) -> Stream<'s, Time, Vec<Either>> {
-        let (plan, options) = (Arc::new(self.plan.clone()), Arc::new(self.options.clone()));
-        let (failure, receipts) = (self.failure.clone(), self.receipts.clone());
+        let (failure, known) = (self.failure.clone(), self.known.clone());
         source::<_, CapacityContainerBuilder<Vec<Either>>, _, _>(scope, "Read", move |cap, info| {
             let activator = scope.activator_for(info.address);
             let mut cap = Some(cap);
@@ -238,7 +238,7 @@ impl Here<'_> {
                     if current.is_none() {
                         let next = queue.1.fetch_add(1, Ordering::Relaxed);
                         let Some(&shard) = queue.0.get(next) else { return Ok(false) };
-                        current = Some((shard, ShardReader::open(&plan, shard, &options)?));
+                        current = Some((shard, known.open(shard)?));
                     }
                     let Some((shard, reader)) = &mut current else { return Ok(false) };
                     let shard = *shard;
@@ -246,12 +246,11 @@ impl Here<'_> {
                     if let Some(batch) = reader.next_batch()? {
                         session.give(Either::Item(Item::Element(shard, Arc::new(batch))));
                     } else {
-                        let receipt = std::mem::take(&mut reader.receipt);
-                        receipts.borrow_mut().insert(shard, receipt.clone());
+                        let (receipt, cached) = known.close(shard, reader);
                         session.give(Either::Item(Item::Done(shard)));
                         session.give(Either::Message(Message {
                             to: 0,
-                            body: Body::Read { shard, receipt },
+                            body: Body::Read { shard, receipt, cached },
                         }));
                         current = None;
                     }
@@ -270,7 +269,7 @@ impl Here<'_> {
     }
 
     fn par_do<'s>(&self, input: Items<'s>, f: Arc<dyn AnyDoFn>) -> Stream<'s, Time, Vec<Either>> {
-        let (failure, receipts) = (self.failure.clone(), self.receipts.clone());
+        let (failure, known) = (self.failure.clone(), self.known.clone());
         let (plan, options) = (self.plan.clone(), self.options.clone());
         let mut rejected: BTreeMap<usize, ShardReceipt> = BTreeMap::new();
         input.unary::<CapacityContainerBuilder<Vec<Either>>, _, _, _>(
@@ -305,10 +304,7 @@ impl Here<'_> {
                                 },
                                 Item::Done(shard) => {
                                     if let Some(receipt) = rejected.remove(&shard) {
-                                        if let Some(all) = receipts.borrow_mut().get_mut(&shard) {
-                                            all.rejected += receipt.rejected;
-                                            all.reasons.extend(receipt.reasons.iter().cloned());
-                                        }
+                                        known.reject(shard, &receipt);
                                         let body = Body::Rejected { shard, receipt };
                                         session.give(Either::Message(Message { to: 0, body }));
                                     }
@@ -329,8 +325,8 @@ impl Here<'_> {
         node: usize,
         f: Arc<dyn AnyCombineFn<Element, ()>>,
     ) -> Messages<'s> {
-        let (failure, receipts) = (self.failure.clone(), self.receipts.clone());
-        let (plan, options) = (self.plan.clone(), self.options.clone());
+        let (failure, known) = (self.failure.clone(), self.known.clone());
+        let plan = self.plan.clone();
         let counts = plan.counts_rows(node);
         let rows_of = rows_of(&plan, plan.nodes[node].input());
         let mut states: BTreeMap<usize, (State, u64)> = BTreeMap::new();
@@ -349,6 +345,9 @@ impl Here<'_> {
                                 let (state, rows) =
                                     states.entry(shard).or_insert_with(|| (f.create(), 0));
                                 *rows += rows_of(&element);
+                                if counts && known.has(node, shard) {
+                                    continue;
+                                }
                                 if let Err(error) = f.add(state, &element) {
                                     let is_of = |error| in_shard(error, &plan, shard);
                                     failure.set(if counts { is_of(error) } else { error });
@@ -357,23 +356,22 @@ impl Here<'_> {
                             Item::Done(shard) => {
                                 let (mut state, rows) =
                                     states.remove(&shard).unwrap_or_else(|| (f.create(), 0));
-                                f.compact(&mut state);
-                                let bytes = f.encode(&state);
-                                if let (true, Some(store)) = (counts, &options.states) {
-                                    let mut receipt =
-                                        receipts.borrow().get(&shard).cloned().unwrap_or_default();
-                                    receipt.counted = rows;
-                                    let shard = &plan.source.shards()[shard];
-                                    let saved = store
-                                        .save(node, shard, &receipt, |out| out.write_all(&bytes));
-                                    if let Err(error) = saved {
-                                        failure.set(error);
+                                let bytes = if counts {
+                                    match known.end(node, shard, &*f, state, rows) {
+                                        Ok((bytes, rows)) => {
+                                            let body = Body::Counted { node, shard, rows };
+                                            session.give(Message { to: 0, body });
+                                            bytes
+                                        }
+                                        Err(error) => {
+                                            failure.set(error);
+                                            continue;
+                                        }
                                     }
-                                }
-                                if counts {
-                                    let body = Body::Counted { node, shard, rows };
-                                    session.give(Message { to: 0, body });
-                                }
+                                } else {
+                                    f.compact(&mut state);
+                                    f.encode(&state)
+                                };
                                 let bytes = serde_bytes::ByteBuf::from(bytes);
                                 session.give(Message {
                                     to: 0,

@@ -4,6 +4,7 @@ mod collect;
 mod execute;
 mod failure;
 mod keys;
+mod known;
 mod lower;
 mod mesh;
 mod mesh_connect;

@@ -25,7 +25,7 @@ mod sorted;
 mod spill;
 mod table;
 
-pub(crate) use run::{Blocks, Routed};
+pub(crate) use run::{Cut, Routed};
 pub use run::{Entry, MergedRuns, Run, RunReader, RunWriter};
 pub use sorted::SortedKeys;
 #[cfg(feature = "dataflow")]
@@ -87,6 +87,13 @@ pub trait KeyedCombineFn: Send + Sync + 'static {
     /// Raised when the keys or the states' bytes change.
     fn version(&self) -> u32 {
         1
+    }
+
+    /// Every group that is ever added to, with what its states depend on: see
+    /// [`CombineFn::identity`](crate::CombineFn::identity). Groups are cached one by one, whatever
+    /// they are called. Without any nothing is cached.
+    fn identities(&self) -> Vec<(Vec<u8>, String)> {
+        Vec::new()
     }
 
     /// Adds the keys of one input to the table.

@@ -275,7 +275,7 @@ impl<S: KeyState> MergedRuns<S> {
 }
 
 /// Cuts merged runs into blocks of one group and bounded size.
-pub(crate) struct Blocks<S> {
+pub(crate) struct Cut<S> {
     merged: MergedRuns<S>,
     next: Option<KeyedBlock<S>>,
     /// Heap bytes of the states of `next`.
@@ -285,13 +285,13 @@ pub(crate) struct Blocks<S> {
 /// Heap bytes of a block's states, but for those of its last one.
 const BLOCK_STATES: usize = 1 << 22;
 
-impl<S: KeyState> Blocks<S> {
+impl<S: KeyState> Cut<S> {
     pub(crate) fn open(runs: Vec<Run>) -> Result<Self> {
-        Ok(Blocks { merged: MergedRuns::open(runs)?, next: None, heap_bytes: 0 })
+        Ok(Cut { merged: MergedRuns::open(runs)?, next: None, heap_bytes: 0 })
     }
 }
 
-impl<S: KeyState> Iterator for Blocks<S> {
+impl<S: KeyState> Iterator for Cut<S> {
     type Item = Result<KeyedBlock<S>>;
 
     fn next(&mut self) -> Option<Self::Item> {

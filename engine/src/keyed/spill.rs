@@ -1,5 +1,6 @@
 //! Keyed states past a budget of memory: tables that become sorted runs in temporary files.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Seek, Write};
 use std::sync::Arc;
@@ -8,35 +9,64 @@ use super::Run;
 use crate::combine::Element;
 use crate::plan::{AnyKeyed, AnyTable};
 use crate::{Error, Result};
-#[cfg(feature = "dataflow")]
-use crate::{Shard, ShardReceipt, StateStore, store};
 
 /// Runs that are merged at once: each needs an open file and a buffer.
 const FAN_IN: usize = 64;
 
-/// The keyed states of one worker: a table, and sorted runs of what did not fit.
+/// Keyed states: a table, and sorted runs of what did not fit.
 pub(crate) struct Tables {
     f: Arc<dyn AnyKeyed>,
     table: Box<dyn AnyTable>,
     budget: usize,
     /// Runs in temporary files; those of each level are merges of [`FAN_IN`] of the level before.
     levels: Vec<Vec<Run>>,
-    /// Files of the store, one for each shard.
-    kept: Vec<Run>,
+    /// The only groups that there may be, if that matters.
+    groups: Option<BTreeSet<Arc<[u8]>>>,
 }
 
 impl Tables {
     pub(crate) fn new(f: Arc<dyn AnyKeyed>, budget: usize) -> Self {
         let table = f.table();
-        Tables { f, table, budget, levels: Vec::new(), kept: Vec::new() }
+        Tables { f, table, budget, levels: Vec::new(), groups: None }
     }
 
+    /// The same, but keys of other groups than these are an error.
+    #[cfg(feature = "dataflow")]
+    pub(crate) fn only(self, groups: BTreeSet<Arc<[u8]>>) -> Self {
+        Tables { groups: Some(groups), ..self }
+    }
+
+    fn check_groups(&self) -> Result<()> {
+        let Some(groups) = &self.groups else { return Ok(()) };
+        match self.table.groups().into_iter().find(|group| !groups.contains(group)) {
+            None => Ok(()),
+            Some(group) => {
+                let name = self.f.name();
+                let message = format!("`{name}` has a group without an identity");
+                Err(Error::invalid(message)
+                    .with_detail(format!("Its name is `{}`.", group.escape_ascii()))
+                    .with_hint("States are cached for all groups or none: list this one, too."))
+            }
+        }
+    }
+
+    /// Adds the keys of an element.
     pub(crate) fn add(&mut self, element: &Element) -> Result<()> {
         self.f.add(&mut *self.table, element)?;
-        if self.table.bytes() > self.budget { self.spill() } else { Ok(()) }
+        self.keep_to_budget()
     }
 
-    fn spill(&mut self) -> Result<()> {
+    /// Adds the keys of a block, with their states.
+    pub(crate) fn absorb(&mut self, block: &Element) -> Result<()> {
+        self.f.absorb(&mut *self.table, block);
+        self.keep_to_budget()
+    }
+
+    fn keep_to_budget(&mut self) -> Result<()> {
+        if self.table.bytes() <= self.budget {
+            return Ok(());
+        }
+        self.check_groups()?;
         let mut run = to_file(|file| self.table.drain(file))?;
         for level in 0.. {
             if self.levels.len() == level {
@@ -52,39 +82,10 @@ impl Tables {
         Ok(())
     }
 
-    /// Writes the table, which holds exactly one shard's states, to the store, and goes on with
-    /// that file in its place.
-    #[cfg(feature = "dataflow")]
-    pub(crate) fn keep(
-        &mut self,
-        store: &StateStore,
-        node: usize,
-        shard: &Shard,
-        receipt: &ShardReceipt,
-    ) -> Result<()> {
-        let spilled: Vec<Run> = std::mem::take(&mut self.levels).into_iter().flatten().collect();
-        let mut failed = Ok(());
-        let path = store.save(node, shard, receipt, |mut out| {
-            failed = if spilled.is_empty() {
-                self.table.drain(out)
-            } else {
-                let mut last = Vec::new();
-                self.table.drain(&mut last).and_then(|()| {
-                    let runs = spilled.into_iter().chain([Run::Memory(last)]).collect();
-                    merge(&*self.f, runs, &mut out)
-                })
-            };
-            Ok(())
-        })?;
-        failed?;
-        self.kept.push(store::payload(&path)?);
-        Ok(())
-    }
-
-    /// Everything, as sorted runs.
+    /// Everything, as sorted runs; nothing is left.
     pub(crate) fn finish(&mut self) -> Result<Vec<Run>> {
-        let mut runs = std::mem::take(&mut self.kept);
-        runs.extend(std::mem::take(&mut self.levels).into_iter().flatten());
+        self.check_groups()?;
+        let mut runs: Vec<Run> = std::mem::take(&mut self.levels).into_iter().flatten().collect();
         if !self.table.is_empty() {
             let mut bytes = Vec::new();
             self.table.drain(&mut bytes)?;

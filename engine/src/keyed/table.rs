@@ -200,6 +200,11 @@ impl<S: KeyState> KeyTable<S> {
         &mut self.groups[index]
     }
 
+    /// Names of all groups, in the order in which they were made.
+    pub fn groups(&self) -> Vec<Arc<[u8]>> {
+        self.groups.iter().map(|group| group.name.clone()).collect()
+    }
+
     /// Bytes of memory held by all groups.
     pub fn bytes(&self) -> usize {
         self.groups.iter().map(Group::bytes).sum()
