@@ -391,7 +391,7 @@ fn other_analyzers_do_not_matter() {
     let source = Words::new(&texts(3));
     let check = |analyzers: &Analyzers, read: bool, called: &[bool]| {
         let expected = analyzers.run(&source, &RunOptions::default(), &Runner::Direct);
-        (source.reads(), analyzers.calls());
+        let _ = (source.reads(), analyzers.calls());
         let seen = analyzers.run(&source, &options, &workers(2));
         assert_eq!(source.reads().len(), if read { 3 } else { 0 });
         let calls: Vec<bool> = analyzers.calls().iter().map(|calls| *calls > 0).collect();

@@ -160,7 +160,7 @@ struct Memory {
 }
 
 impl Memory {
-    fn new(records: Vec<RecordBatch>) -> Arc<dyn Source> {
+    fn source(records: Vec<RecordBatch>) -> Arc<dyn Source> {
         let shard = |i| Shard { path: format!("/memory/{i}"), part: None, bytes: 1 };
         Arc::new(Memory { shards: (0..records.len()).map(shard).collect(), records })
     }
@@ -265,7 +265,7 @@ fn every_operation_has_examples_that_use_it() {
 
 /// Two shards of the rows.
 fn two_shards(all: &RecordBatch) -> Arc<dyn Source> {
-    Memory::new(vec![all.slice(0, 60), all.slice(60, all.num_rows() - 60)])
+    Memory::source(vec![all.slice(0, 60), all.slice(60, all.num_rows() - 60)])
 }
 
 #[test]
@@ -365,7 +365,7 @@ fn constants(graph: &TransformGraph) -> Vec<(String, Vec<Tensor>)> {
 #[test]
 fn analyzers_give_the_same_on_any_runner() {
     let all = rows(300, 3);
-    let source = Memory::new(vec![all.slice(0, 150), all.slice(150, 1), all.slice(151, 149)]);
+    let source = Memory::source(vec![all.slice(0, 150), all.slice(150, 1), all.slice(151, 149)]);
     let runs = [
         (Runner::Direct, 1),
         (Runner::Direct, 7),
@@ -395,7 +395,7 @@ fn analyzers_give_the_same_on_any_runner() {
 
 #[test]
 fn no_data_is_data_too() {
-    let empty = Memory::new(vec![rows(0, 1)]);
+    let empty = Memory::source(vec![rows(0, 1)]);
     let all = rows(20, 5);
     for_every_operation(|op, _| {
         let graph = frozen(op, &empty, &workers(2), 10)?;

@@ -15,8 +15,8 @@ use crate::support::workers;
 /// A small CSV file of numbers.
 fn numbers() -> tempfile::NamedTempFile {
     let file = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
-    let rows: String = (0..1000).map(|i| format!("{}\n", f64::from(i) / 4.0)).collect();
-    std::fs::write(file.path(), format!("x\n{rows}")).unwrap();
+    let rows: Vec<String> = (0..1000).map(|i| (f64::from(i) / 4.0).to_string()).collect();
+    std::fs::write(file.path(), format!("x\n{}\n", rows.join("\n"))).unwrap();
     file
 }
 

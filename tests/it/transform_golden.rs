@@ -212,7 +212,7 @@ impl Rows {
             }
             (Flat::Floats(all), Values::Float64(values)) => all.extend_from_slice(values),
             (Flat::Texts(all), Values::String(values)) => {
-                all.extend(values.iter().map(<[u8]>::to_vec))
+                all.extend(values.iter().map(<[u8]>::to_vec));
             }
             _ => panic!("{}: a tensor of another type", self.name),
         }

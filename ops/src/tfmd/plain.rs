@@ -113,6 +113,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Plain<A> {
 }
 
 /// The entries of a map whose first key was looked at.
+#[expect(clippy::option_option, reason = "the inner is the map's, the outer whether it was asked")]
 struct Entries<A> {
     /// The first key, until it is asked for; none where there are no entries.
     first: Option<Option<String>>,

@@ -229,7 +229,6 @@ fn convertible(from: &DataType, to: DType) -> bool {
 }
 
 /// One level of lists: where each begins and ends, which are null, and what is in them.
-#[expect(clippy::type_complexity, reason = "three parts, taken apart at once")]
 fn list_level(
     name: &str,
     array: &ArrayRef,
@@ -268,7 +267,7 @@ fn list_level(
             let nulls = array.logical_nulls();
             let present = |item: usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(item));
             let ends = splits_of((0..array.len()).map(|item| usize::from(present(item))))?;
-            let keep = BooleanArray::from_iter((0..array.len()).map(|item| Some(present(item))));
+            let keep: BooleanArray = (0..array.len()).map(|item| Some(present(item))).collect();
             let values = arrow_select::filter::filter(array, &keep)
                 .map_err(|e| unlike(name, array, ty).with_hint(format!("{e}.")))?;
             Ok((ends, None, values))

@@ -413,7 +413,8 @@ impl Builder {
                 .map(|value| format!("`{}` is {}", self.graph.show(value), self.ty(value)))
                 .collect();
             if !values.is_empty() {
-                detail += &format!("{}.", values.join(", "));
+                detail.push_str(&values.join(", "));
+                detail.push('.');
             }
         }
         let detail = detail.trim_end();

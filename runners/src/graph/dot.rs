@@ -20,7 +20,10 @@ pub fn dot(graph: &Graph) -> String {
             Kind::Output => "#dcfce7",
         };
         let mut label = escaped(&shape.title);
-        shape.lines.iter().for_each(|line| label += &format!("\\n{}", escaped(line)));
+        for line in &shape.lines {
+            label.push_str("\\n");
+            label.push_str(&escaped(line));
+        }
         let tip = escaped(&shape.tip);
         let _ = writeln!(
             out,

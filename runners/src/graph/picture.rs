@@ -47,7 +47,7 @@ impl Picture {
                 }
                 What::Input(name) => (Kind::Input, name.clone(), vec![ty]),
                 What::Analyzed(call, values) => {
-                    let values = values.iter().map(|value| short(value));
+                    let values = values.iter().map(short);
                     let title = call.split('(').next().unwrap_or(call).to_owned();
                     (Kind::Analyzer, title, values.collect())
                 }
@@ -64,7 +64,7 @@ impl Picture {
                             }
                             Arg::Literal(transform::Literal::None) | Arg::Values(_) => {}
                             Arg::Literal(literal) => {
-                                lines.push(format!("{} {literal}", param.name))
+                                lines.push(format!("{} {literal}", param.name));
                             }
                         }
                     }
@@ -73,7 +73,7 @@ impl Picture {
                     (Kind::Call, bound.op.name.to_owned(), lines)
                 }
             };
-            let place = picture.add(kind, title, lines, tip);
+            let place = picture.add(kind, &title, lines, tip);
             for value in node.inputs() {
                 if let Some(Some(from)) = places.get(value.node as usize) {
                     picture.join(*from, place);
@@ -84,7 +84,7 @@ impl Picture {
         for (name, value) in &graph.outputs {
             let mut lines = vec![graph.ty(*value).to_string()];
             lines.extend(graph.domain(*value).map(|(min, max)| format!("{min}..{max}")));
-            let place = picture.add(Kind::Output, name.clone(), lines, graph.show(*value));
+            let place = picture.add(Kind::Output, name, lines, graph.show(*value));
             if let Some(Some(from)) = places.get(value.node as usize) {
                 picture.join(*from, place);
             }
@@ -92,9 +92,9 @@ impl Picture {
         picture
     }
 
-    fn add(&mut self, kind: Kind, title: String, lines: Vec<String>, tip: String) -> usize {
+    fn add(&mut self, kind: Kind, title: &str, lines: Vec<String>, tip: String) -> usize {
         let lines = lines.into_iter().map(|line| cut(&line, WIDTH)).collect();
-        self.shapes.push(Shape { kind, title: cut(&title, WIDTH), lines, tip });
+        self.shapes.push(Shape { kind, title: cut(title, WIDTH), lines, tip });
         self.shapes.len() - 1
     }
 

@@ -214,10 +214,8 @@ fn run(expression: &str, columns: &[(&str, Tensor)]) -> (Type, Tensor) {
 #[track_caller]
 pub(super) fn check(expression: &str, columns: &[(&str, Tensor)], expected: Tensor) {
     let (ty, found) = run(expression, columns);
-    let expected = match expected.splits.is_empty() {
-        true => Tensor { rows: found.rows, ..expected },
-        false => expected,
-    };
+    let expected =
+        if expected.splits.is_empty() { Tensor { rows: found.rows, ..expected } } else { expected };
     expected.check(&ty).unwrap_or_else(|e| panic!("`{expression}`: {e}; found {found:?}"));
     let same = one_nan(&found).same_bits(&one_nan(&expected));
     assert!(same, "`{expression}`:\n{found:?}\n{expected:?}");
