@@ -7,7 +7,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use datasets::{ReadOptions, inputs};
 use transform::text::model_inputs::{InputRow, SpecialIds, Truncation, segment_inputs, tfx_inputs};
-use transform::text::{BertOptions, BertTokenizer};
+use transform::text::{BertOptions, BertTokenizer, HuggingFaceTokenizer, Tokenizer};
 
 use crate::support::shared;
 
@@ -116,4 +116,69 @@ fn both<const N: usize>(segments: [&[i64]; N]) -> ([Vec<i64>; 3], [Vec<i64>; 3])
         segment_inputs(segments, Truncation::RoundRobin, SPECIAL, row).unwrap();
     });
     (tfx, segments)
+}
+
+#[test]
+fn hugging_face_differs_on_15_of_73_torture_texts() {
+    let Some(shared) = shared() else { return };
+    let bert = tokenizer(&shared);
+    let json = std::fs::read(shared.join("data/bert/tokenizer.json")).unwrap();
+    let hugging_face = HuggingFaceTokenizer::new(&json).unwrap();
+    assert_eq!(hugging_face.max_length(), Some(MAX_LENGTH));
+    let tokenizers = [Tokenizer::from(bert), Tokenizer::from(hugging_face.clone())];
+    let differing = |texts: &[String]| -> Vec<String> {
+        let differ = |text: &&String| {
+            let [one, two] = tokenizers.each_ref().map(|tokenizer| {
+                let (mut ids, mut flat, mut word_ends) = (vec![], vec![], vec![]);
+                tokenizer.encode_words(text.as_bytes(), &mut ids, &mut word_ends).unwrap();
+                tokenizer.encode(text.as_bytes(), &mut flat).unwrap();
+                assert_eq!(ids, flat);
+                (ids, word_ends)
+            });
+            one != two
+        };
+        texts.iter().filter(differ).cloned().collect()
+    };
+    for task in ["cola", "mrpc"] {
+        for part in ["train", "validation"] {
+            for texts in texts(&shared, &format!("{task}_{part}")) {
+                // The micro sign is a Greek letter where text is folded.
+                let texts: Vec<String> =
+                    texts.into_iter().filter(|text| !text.contains('µ')).collect();
+                assert_eq!(differing(&texts), [""; 0], "{task}_{part}");
+            }
+        }
+    }
+    let torture = texts(&shared, "bert_torture").remove(0);
+    assert_eq!(torture.len(), 73);
+    let expected = [
+        "straße STRASSE ẞ",
+        "ﬁnancial ﬂow",
+        "line\u{2028}sep\u{2029}para",
+        "control\u{1}char\u{7f}del",
+        "null\0byte",
+        "replacement\u{fffd}char",
+        "ＦＵＬＬ\u{3000}ｗｉｄｔｈ",
+        "①②③ ½ ¼ ²",
+        "“curly” ‘quotes’ – — …",
+        "[CLS] literal [SEP] [MASK] [PAD]",
+        "ǅ ǈ titlecase",
+        "𝓗𝓮𝓵𝓵𝓸 math",
+        "\u{e000} private use",
+        "ŉ ǰ ΐ",
+        "ς σ Σ",
+    ];
+    assert_eq!(differing(&torture), expected);
+
+    // Rows of one text are those of tensorflow_text, too.
+    let cola = texts(&shared, "cola_train").remove(0);
+    let file = shared.join("golden/tft/bert_cola/transformed.parquet");
+    let columns = INPUTS.map(|name| column(&file, &format!("seg_{name}")));
+    for (place, row) in column(&file, "row_id").iter().enumerate() {
+        let text = cola[row[0] as usize].as_bytes();
+        let found = filled(|row| {
+            hugging_face.inputs([text], row).unwrap();
+        });
+        assert_eq!(found, columns.each_ref().map(|column| column[place].clone()));
+    }
 }

@@ -98,6 +98,11 @@ impl BertTokenizer {
         self.vocabulary_size
     }
 
+    /// The id of a piece of the vocabulary.
+    pub fn token_id(&self, token: &str) -> Option<i64> {
+        self.wordpiece.id(token.as_bytes())
+    }
+
     /// The id of a word that has no pieces: the vocabulary's size where it lacks the unknown token.
     pub fn unknown_id(&self) -> i64 {
         self.wordpiece.unknown()

@@ -50,10 +50,7 @@ impl Trie {
         if !keys.is_empty() {
             builder.insert(keys)?;
         }
-        {
-            eprintln!("units {}", builder.units.len());
-            Ok(Trie { units: builder.units })
-        }
+        Ok(Trie { units: builder.units })
     }
 
     /// The child of `node` by `byte`.

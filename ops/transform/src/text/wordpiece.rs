@@ -22,8 +22,8 @@ pub(super) struct WordPiece {
 impl WordPiece {
     /// The pieces of a vocabulary, numbered by their places in it.
     ///
-    /// Pieces that are not UTF-8 match nothing: they would cut characters. Where the unknown token is not in
-    /// the vocabulary, its id is the vocabulary's size, as in `tf.lookup.StaticVocabularyTable`.
+    /// Pieces that are not UTF-8 match nothing: they would cut characters. Where the unknown token is not
+    /// in the vocabulary, its id is the vocabulary's size, as in `tf.lookup.StaticVocabularyTable`.
     ///
     /// # Errors
     ///
@@ -56,6 +56,11 @@ impl WordPiece {
             unknown: ids.get(unknown).copied().unwrap_or(vocabulary.len()) as i64,
             max_bytes_per_word,
         })
+    }
+
+    /// The id of a piece; none of one that is empty or not UTF-8.
+    pub(super) fn id(&self, piece: &[u8]) -> Option<i64> {
+        self.trie.value(self.trie.find(piece)?).map(i64::from)
     }
 
     /// The id of words that have no pieces.
