@@ -359,7 +359,10 @@ fn row_of(tensor: &Tensor, dims: &[Dim], row: usize) -> Tensor {
 
 #[test]
 fn a_batch_gives_what_its_rows_give() {
-    let expressions: Vec<&str> = super::OPS.iter().flat_map(|op| op.examples).copied().collect();
+    let mut expressions: Vec<&str> =
+        super::OPS.iter().flat_map(|op| op.examples).copied().collect();
+    // The small parser here knows no lists of results; the module language runs these, too.
+    expressions.retain(|expression| !expression.starts_with('['));
     let mut ran = 0;
     for expression in expressions {
         let (builder, value) = trace(expression).unwrap_or_else(|e| panic!("`{expression}`: {e}"));

@@ -69,7 +69,9 @@ pub(in crate::ops) const DOCUMENT_FREQUENCIES: Op = Op {
     doc: "in how many rows each term is",
     semantics: "Three constants: the ids that are there, ascending; how many rows have each; and the \
         number of rows. Ids wrap around modulo `vocab_size`.",
-    examples: &["tft.document_frequency_of(ns, 5, *tft.document_frequencies(ns, 5))"],
+    examples: &[
+        "tft.document_frequency_of(ns, 5, tft.document_frequencies(ns, 5)[0], tft.document_frequencies(ns, 5)[1], 9)",
+    ],
     params: &[X, VOCAB_SIZE],
     kind: Kind::Analyze {
         types: |call| {
