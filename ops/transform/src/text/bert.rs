@@ -10,7 +10,7 @@
 //! a selector) stands near the damage, ICU 64 decodes characters that are not there. Here they are not.
 //!
 //! Words of ASCII are slices of the text, folded as the trie is walked. Other words are spelt out in a
-//! buffer, character by character, by the table of [`super::characters`].
+//! buffer, character by character, by the table of `characters.rs`.
 
 use engine::Result;
 
