@@ -168,15 +168,12 @@ def preprocess(x, note):
     apply("stored", word, store_frequency=True, top_k=6, num_oov_buckets=1)
     apply("stored_few", x["few"], store_frequency=True)
     apply("stored_code", x["code"], store_frequency=True)
+    # With places for all words. With fewer, TFT itself gives one answer here and another there.
     o["approximate"] = tft.experimental.compute_and_apply_approximate_vocabulary(
         word, top_k=100, vocab_filename="approximate"
     )
     o["approximate_weighted"] = tft.experimental.compute_and_apply_approximate_vocabulary(
         word, top_k=100, weights=weight, num_oov_buckets=1, vocab_filename="approximate_weighted"
-    )
-    # Only this one is not exact: it has fewer places than there are words.
-    o["approximate_lossy"] = tft.experimental.compute_and_apply_approximate_vocabulary(
-        word, top_k=8, vocab_filename="approximate_lossy"
     )
 
     # Files alone, with the frequencies that made their order.
