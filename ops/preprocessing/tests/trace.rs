@@ -418,3 +418,21 @@ fn what_modules_print_is_given_on() {
     assert_eq!(shown(module, &options), "x = x");
     assert_eq!(printed.borrow().as_slice(), ["x is math.multiply(x, constant): float32"]);
 }
+
+#[test]
+fn graphs_are_described_however_their_parts_are_shared() {
+    let check = |body: &str| {
+        let module = format!(
+            "def preprocessing_fn(inputs):\n    x, n = inputs[\"x\"], inputs[\"n\"]\n{body}\n    return {{\"x\": tft.scale_to_z_score(x), \"n\": n}}\n"
+        );
+        let graph = trace("m.star", module.as_bytes(), &inputs(), &Options::default()).unwrap();
+        for (_, value) in &graph.outputs {
+            assert!(graph.show(*value).len() < 250);
+            assert_eq!(graph.domain(*value), None);
+        }
+    };
+    // Each step doubles what the whole would be if it were written out.
+    check("    for i in range(60):\n        x = x + x\n        n = tf.where(n < i, n, n)");
+    // Each step is one deeper.
+    check("    for i in range(20000):\n        x = x + 1.0\n        n = tf.where(n < i, n, n)");
+}

@@ -109,12 +109,23 @@ impl Graph {
         self.nodes[value.node as usize].values().map(|values| &values[value.port as usize])
     }
 
-    /// Calls `f` with everything that is known of a call.
+    /// Calls `f` with what is known of a call.
     pub fn with_call<T>(&self, bound: &Bound, f: impl FnOnce(&Call<'_>) -> T) -> T {
+        self.with_known(bound, |value| self.constant(value), |_| None, f)
+    }
+
+    /// Calls `f` with what is known of a call, and with constants and ranges from elsewhere.
+    pub(crate) fn with_known<'a, T>(
+        &self,
+        bound: &Bound,
+        constant: impl Fn(Ref) -> Option<&'a Tensor>,
+        domain: impl Fn(Ref) -> Option<(i64, i64)>,
+        f: impl FnOnce(&Call<'_>) -> T,
+    ) -> T {
         let inputs: Vec<Ref> = bound.inputs().collect();
         let types: Vec<Type> = inputs.iter().map(|&value| self.ty(value).clone()).collect();
-        let constants: Vec<_> = inputs.iter().map(|&value| self.constant(value)).collect();
-        let domains: Vec<_> = inputs.iter().map(|&value| self.domain(value)).collect();
+        let constants: Vec<_> = inputs.iter().map(|&value| constant(value)).collect();
+        let domains: Vec<_> = inputs.iter().map(|&value| domain(value)).collect();
         let structures: Vec<_> = inputs.iter().map(|&value| self.structure(value)).collect();
         f(&Call {
             bound,
@@ -147,15 +158,35 @@ impl Graph {
 
     /// The range of the integers that a value holds, where its operation knows it.
     pub fn domain(&self, value: Ref) -> Option<(i64, i64)> {
-        match &self.nodes[value.node as usize].what {
-            What::Op(bound) => match bound.op.kind {
-                Kind::Map { domain: Some(domain), .. } if value.port == 0 => {
-                    self.with_call(bound, domain)
-                }
-                _ => None,
-            },
-            _ => None,
+        // Node by node, since parts are shared and may be deep. Only first results have ranges.
+        let mut domains = vec![None; value.node as usize + 1];
+        let known = |domains: &[Option<(i64, i64)>], value: Ref| {
+            (value.port == 0).then(|| domains[value.node as usize]).flatten()
+        };
+        for number in self.needed([value]) {
+            let What::Op(bound) = &self.nodes[number].what else { continue };
+            let Kind::Map { domain: Some(domain), .. } = bound.op.kind else { continue };
+            domains[number] = self.with_known(
+                bound,
+                |value| self.constant(value),
+                |value| known(&domains, value),
+                domain,
+            );
         }
+        known(&domains, value)
+    }
+
+    /// The nodes that values are made of, ascending: each after those it uses.
+    pub(crate) fn needed(&self, values: impl IntoIterator<Item = Ref>) -> Vec<usize> {
+        let mut needed = vec![false; self.nodes.len()];
+        values.into_iter().for_each(|value| needed[value.node as usize] = true);
+        for number in (0..self.nodes.len()).rev() {
+            if needed[number] {
+                let inputs = self.nodes[number].inputs();
+                inputs.iter().for_each(|value| needed[value.node as usize] = true);
+            }
+        }
+        (0..self.nodes.len()).filter(|&number| needed[number]).collect()
     }
 
     /// The calls of analyzers that can run now: those that no other analyzer feeds. Their numbers
@@ -192,24 +223,14 @@ impl Graph {
     /// The graph without nodes that no output needs.
     #[must_use]
     pub fn pruned(self) -> Graph {
-        let mut used = vec![false; self.nodes.len()];
-        for (_, value) in &self.outputs {
-            used[value.node as usize] = true;
-        }
-        for number in (0..self.nodes.len()).rev() {
-            if used[number] {
-                for value in self.nodes[number].inputs() {
-                    used[value.node as usize] = true;
-                }
-            }
-        }
-        let mut place = vec![0u32; self.nodes.len()];
-        let mut nodes = Vec::new();
+        let used = self.needed(self.outputs.iter().map(|(_, value)| *value));
+        let mut place = vec![u32::MAX; self.nodes.len()];
+        (0..).zip(&used).for_each(|(new, &old)| place[old] = new);
+        let mut nodes = Vec::with_capacity(used.len());
         for (number, mut node) in self.nodes.into_iter().enumerate() {
-            if !used[number] {
+            if place[number] == u32::MAX {
                 continue;
             }
-            place[number] = nodes.len() as u32;
             if let What::Op(bound) = &mut node.what {
                 for arg in &mut bound.args {
                     match arg {
@@ -232,38 +253,50 @@ impl Graph {
 
     /// A value as it would be written: `tft.mean(fare)`.
     pub fn show(&self, value: Ref) -> String {
-        let node = &self.nodes[value.node as usize];
-        let port = if node.types.len() > 1 { format!("[{}]", value.port) } else { String::new() };
-        format!("{}{port}", self.show_call(value.node))
+        self.show_of(value, &self.show_call(value.node))
+    }
+
+    /// A result of a call that is shown like this.
+    fn show_of(&self, value: Ref, call: &str) -> String {
+        let one = self.nodes[value.node as usize].types.len() == 1;
+        if one { call.to_owned() } else { format!("{call}[{}]", value.port) }
     }
 
     fn show_call(&self, node: u32) -> String {
         const MOST: usize = 200;
-        let mut shown = match &self.nodes[node as usize].what {
-            What::Input(name) => name.clone(),
-            What::Constant(_) => "constant".to_owned(),
-            What::Analyzed(shown, _) => shown.clone(),
-            What::Op(bound) => {
-                let args = bound.op.params.iter().zip(&bound.args);
-                let args = args.filter_map(|(param, arg)| {
-                    Some(match arg {
-                        Arg::Value(value) => self.show(*value),
-                        Arg::Values(values) => {
-                            let values: Vec<_> = values.iter().map(|&v| self.show(v)).collect();
-                            format!("[{}]", values.join(", "))
-                        }
-                        Arg::Literal(literal) if bind::is_default(param, literal) => return None,
-                        Arg::Literal(literal) => format!("{}={literal}", param.name),
-                    })
-                });
-                format!("{}({})", bound.op.name, args.collect::<Vec<_>>().join(", "))
+        // Node by node, since parts are shared and may be deep.
+        let mut calls = vec![String::new(); node as usize + 1];
+        for number in self.needed([Ref { node, port: 0 }]) {
+            let show = |value: Ref| self.show_of(value, &calls[value.node as usize]);
+            let mut shown = match &self.nodes[number].what {
+                What::Input(name) => name.clone(),
+                What::Constant(_) => "constant".to_owned(),
+                What::Analyzed(shown, _) => shown.clone(),
+                What::Op(bound) => {
+                    let args = bound.op.params.iter().zip(&bound.args);
+                    let args = args.filter_map(|(param, arg)| {
+                        Some(match arg {
+                            Arg::Value(value) => show(*value),
+                            Arg::Values(values) => {
+                                let values: Vec<_> = values.iter().map(|&v| show(v)).collect();
+                                format!("[{}]", values.join(", "))
+                            }
+                            Arg::Literal(literal) if bind::is_default(param, literal) => {
+                                return None;
+                            }
+                            Arg::Literal(literal) => format!("{}={literal}", param.name),
+                        })
+                    });
+                    format!("{}({})", bound.op.name, args.collect::<Vec<_>>().join(", "))
+                }
+            };
+            if shown.len() > MOST {
+                shown.truncate(shown.floor_char_boundary(MOST));
+                shown.push('…');
             }
-        };
-        if shown.len() > MOST {
-            shown.truncate(shown.floor_char_boundary(MOST));
-            shown.push('…');
+            calls[number] = shown;
         }
-        shown
+        calls.swap_remove(node as usize)
     }
 }
 

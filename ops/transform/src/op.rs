@@ -238,6 +238,11 @@ impl Bound {
         &self.args[i]
     }
 
+    /// All arguments as they are, for another op of the same parameters.
+    pub fn again(&self) -> Args {
+        Args { positional: self.args.clone(), named: Vec::new() }
+    }
+
     /// The argument as it is, to be passed on to another call.
     pub fn get(&self, name: &str) -> Arg {
         self.arg(name).clone()
@@ -344,7 +349,8 @@ pub struct Call<'a> {
     pub types: &'a [Type],
     /// Constants among the values, in the same order; all `None` while types are inferred.
     pub constants: &'a [Option<&'a Tensor>],
-    /// Known range of the integers of each value, in the same order.
+    /// Known range of the integers of each value, in the same order; only for [`Kind::Map`]'s
+    /// `domain`, all `None` for its other functions.
     pub domains: &'a [Option<(i64, i64)>],
     /// For each value the one that its varying dimensions come from, in the same order.
     pub structures: &'a [Ref],

@@ -12,7 +12,7 @@ use engine::Result;
 use smallvec::SmallVec;
 
 use crate::graph::{Graph, What};
-use crate::op::{Call, Kernel, Kind, Ref};
+use crate::op::{Kernel, Kind, Ref};
 use crate::tensor::Tensor;
 use crate::types::Type;
 
@@ -44,13 +44,6 @@ impl Program {
     /// # Errors
     /// When a constant does not suit an operation: quantile boundaries that are not ascending, say.
     pub fn new(graph: &Graph, wanted: &[Ref]) -> Result<Self> {
-        let mut needed = vec![false; graph.nodes.len()];
-        wanted.iter().for_each(|value| needed[value.node as usize] = true);
-        for (number, node) in graph.nodes.iter().enumerate().rev() {
-            if needed[number] {
-                node.inputs().iter().for_each(|value| needed[value.node as usize] = true);
-            }
-        }
         let mut first = Vec::with_capacity(graph.nodes.len());
         let mut n_registers = 0;
         for node in &graph.nodes {
@@ -63,7 +56,8 @@ impl Program {
         let mut steps: Vec<Step> = Vec::new();
         // Inputs come first, in the order of their nodes, at the registers that `run` expects.
         let mut input_registers = Vec::new();
-        for (number, node) in graph.nodes.iter().enumerate().filter(|(n, _)| needed[*n]) {
+        for number in graph.needed(wanted.iter().copied()) {
+            let node = &graph.nodes[number];
             match &node.what {
                 What::Input(name) => {
                     input_registers.push(first[number]);
@@ -79,19 +73,11 @@ impl Program {
                         return Err(bound.wrong("it has not run yet"));
                     };
                     let values: Vec<Ref> = bound.inputs().collect();
-                    let types: Vec<Type> = values.iter().map(|&v| graph.ty(v).clone()).collect();
                     let constants: Vec<Option<&Tensor>> =
                         values.iter().map(|&v| known[register(v)].as_ref()).collect();
-                    let domains: Vec<_> = values.iter().map(|&v| graph.domain(v)).collect();
-                    let structures: Vec<_> = values.iter().map(|&v| graph.structure(v)).collect();
-                    let call = Call {
-                        bound,
-                        types: &types,
-                        constants: &constants,
-                        domains: &domains,
-                        structures: &structures,
-                    };
-                    let kernel = kernel(&call).map_err(|error| match &node.origin {
+                    let constant = |value: Ref| known[register(value)].as_ref();
+                    let kernel = graph.with_known(bound, constant, |_| None, kernel);
+                    let kernel = kernel.map_err(|error| match &node.origin {
                         Some(origin) if error.detail().is_none() => {
                             error.with_detail(format!("At {origin}."))
                         }

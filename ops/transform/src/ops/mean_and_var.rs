@@ -22,7 +22,9 @@ pub(super) const MEAN: Op = Op {
     semantics: SEMANTICS,
     examples: &["x - tft.mean(x)", "d - tft.mean(n, output_dtype=tf.float64)"],
     params: PARAMS,
-    kind: Kind::Compose(|builder, call| Ok(vec![builder.call(MEAN_AND_VAR.name, same(call))?[0]])),
+    kind: Kind::Compose(|builder, call| {
+        Ok(vec![builder.call(MEAN_AND_VAR.name, call.again())?[0]])
+    }),
 };
 
 /// The variance.
@@ -32,12 +34,10 @@ pub(super) const VAR: Op = Op {
     semantics: SEMANTICS,
     examples: &["x - tft.var(x)"],
     params: PARAMS,
-    kind: Kind::Compose(|builder, call| Ok(vec![builder.call(MEAN_AND_VAR.name, same(call))?[1]])),
+    kind: Kind::Compose(|builder, call| {
+        Ok(vec![builder.call(MEAN_AND_VAR.name, call.again())?[1]])
+    }),
 };
-
-fn same(call: &crate::op::Bound) -> Args {
-    Args { positional: call.args.clone(), named: Vec::new() }
-}
 
 /// Both in one analyzer, so that asking for either costs one state.
 pub(super) const MEAN_AND_VAR: Op = Op {

@@ -43,7 +43,7 @@ pub(in crate::ops) const TUKEY_LOCATION: Op = Op {
     examples: &["x - tft.tukey_location(x)"],
     params: PARAMS,
     kind: Kind::Compose(|builder, call| {
-        Ok(vec![builder.call(TUKEY_PARAMETERS.name, same(call))?[0]])
+        Ok(vec![builder.call(TUKEY_PARAMETERS.name, call.again())?[0]])
     }),
 };
 
@@ -55,7 +55,7 @@ pub(in crate::ops) const TUKEY_SCALE: Op = Op {
     examples: &["x * tft.tukey_scale(x)"],
     params: PARAMS,
     kind: Kind::Compose(|builder, call| {
-        Ok(vec![builder.call(TUKEY_PARAMETERS.name, same(call))?[1]])
+        Ok(vec![builder.call(TUKEY_PARAMETERS.name, call.again())?[1]])
     }),
 };
 
@@ -67,13 +67,9 @@ pub(in crate::ops) const TUKEY_H_PARAMS: Op = Op {
     examples: &["vec - tft.tukey_h_params(vec, reduce_instance_dims=False)[0]"],
     params: PARAMS,
     kind: Kind::Compose(|builder, call| {
-        Ok(builder.call(TUKEY_PARAMETERS.name, same(call))?[2..].to_vec())
+        Ok(builder.call(TUKEY_PARAMETERS.name, call.again())?[2..].to_vec())
     }),
 };
-
-fn same(call: &Bound) -> Args {
-    Args { positional: call.args.clone(), named: Vec::new() }
-}
 
 fn output_type(call: &Call<'_>) -> Result<Type> {
     let shape = positions(call, call.ty("x")?, call.is("reduce_instance_dims"))?;

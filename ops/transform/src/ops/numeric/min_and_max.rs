@@ -26,7 +26,7 @@ pub(in crate::ops) const MIN: Op = Op {
     semantics: SEMANTICS,
     examples: &["x - tft.min(x)", "n - tft.min(n)", "d - tft.min(ds)", "ns - tft.min(k)"],
     params: PARAMS,
-    kind: Kind::Compose(|builder, call| Ok(vec![builder.call(MIN_AND_MAX.name, same(call))?[0]])),
+    kind: Kind::Compose(|builder, call| Ok(vec![builder.call(MIN_AND_MAX.name, call.again())?[0]])),
 };
 
 /// The greatest value.
@@ -36,12 +36,8 @@ pub(in crate::ops) const MAX: Op = Op {
     semantics: SEMANTICS,
     examples: &["x - tft.max(x)", "vec - tft.max(vec, reduce_instance_dims=False)"],
     params: PARAMS,
-    kind: Kind::Compose(|builder, call| Ok(vec![builder.call(MIN_AND_MAX.name, same(call))?[1]])),
+    kind: Kind::Compose(|builder, call| Ok(vec![builder.call(MIN_AND_MAX.name, call.again())?[1]])),
 };
-
-fn same(call: &Bound) -> Args {
-    Args { positional: call.args.clone(), named: Vec::new() }
-}
 
 /// Both in one analyzer.
 pub(in crate::ops) const MIN_AND_MAX: Op = Op {
