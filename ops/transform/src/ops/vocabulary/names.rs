@@ -1,6 +1,7 @@
 //! Names of vocabularies' files: given, or made as TFT makes them from the calls.
 
 use engine::Result;
+use hashbrown::HashSet;
 
 use super::options::sanitised;
 use super::{ANALYZER, APPROXIMATE_ANALYZER, FILE_NAME, VALUE};
@@ -96,11 +97,10 @@ pub(in crate::ops) fn resolve(
     if let Some((name, _)) = known(builder).find(|(_, node)| node_is_same(*node)) {
         return Ok(name);
     }
-    let mut n = 0;
-    while known(builder).any(|(name, _)| name == scope.name(n)) {
-        n += 1;
-    }
-    Ok(scope.name(n))
+    let taken: HashSet<String, foldhash::fast::FixedState> =
+        known(builder).map(|(name, _)| name).collect();
+    let mut names = (0..).map(|n| scope.name(n));
+    Ok(names.find(|name| !taken.contains(name)).expect("numbers do not end"))
 }
 
 /// The size of a vocabulary by the name of its file.
