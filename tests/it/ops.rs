@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use datasets::{ReadOptions, inputs};
-use engine::Source;
 use preprocessing::{Options, trace};
 use serde_json::Value;
 use transform::{DType, Dim, Program, Tensor, Type, Values};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::numeric::{OUTPUT_DTYPE, REDUCE, X, float_of, floats, in_doubles, positions};
 use crate::analyzer::{Analyzer, Columns};
-use crate::op::{Args, Call, Kind, Op, Param};
+use crate::op::{Call, Kind, Op, Param};
 use crate::tensor::Tensor;
 use crate::types::{DType, Type};
 

@@ -6,7 +6,7 @@ use engine::{CombineFn, Result};
 use super::l_moments::{LMoments, Tukey, inverse_tukey};
 use super::{ELEMENTWISE, OUTPUT_DTYPE, REDUCE, X, float_of, floats, in_doubles, positions};
 use crate::analyzer::{Analyzer, Columns};
-use crate::op::{Args, Bound, Call, Default, Kernel, Kind, Op, Param, Takes, function};
+use crate::op::{Args, Call, Default, Kernel, Kind, Op, Param, Takes, function};
 use crate::ops::elementwise::{number, together};
 use crate::tensor::Tensor;
 use crate::types::{DType, Type};

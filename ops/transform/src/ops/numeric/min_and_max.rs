@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{REDUCE, X, positions};
 use crate::analyzer::{Analyzer, Columns};
-use crate::op::{Args, Bound, Call, Kind, Op, Param};
+use crate::op::{Call, Kind, Op, Param};
 use crate::ops::elementwise::Native;
 use crate::tensor::Tensor;
 use crate::types::{DType, Type};
