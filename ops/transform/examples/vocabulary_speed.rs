@@ -17,7 +17,8 @@ const BATCHES: usize = 50;
 /// A skewed number, as the ranks of words are: the `i`th of a sequence.
 fn skewed(i: u64, most: u64) -> u64 {
     let mixed = (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let unit = ((mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 11) as f64 / 2f64.powi(53);
+    let unit =
+        ((mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 11) as f64 / 2f64.powi(53);
     ((most as f64).powf(unit) - 1.0) as u64
 }
 

@@ -3,7 +3,8 @@
 //! Nodes come after what they use, so a graph is its own order of evaluation.
 //!
 //! **Invariant:** two nodes of a graph never compute the same (common subexpressions are one node),
-//! and every node of a finished graph is used by an output.
+//! and every node of a finished graph is used by an output or by a vocabulary that the data gives:
+//! that is a file of its own, which others read.
 
 use std::fmt;
 use std::sync::Arc;
@@ -70,6 +71,12 @@ impl Node {
     /// Whether it is an analyzer that has not run.
     pub fn is_analyzer(&self) -> bool {
         matches!(&self.what, What::Op(bound) if matches!(bound.op.kind, Kind::Analyze { .. }))
+    }
+
+    /// Whether it is an analyzer, run or not, whose result is a vocabulary.
+    fn is_vocabulary(&self) -> bool {
+        let analyzer = self.is_analyzer() || matches!(self.what, What::Analyzed(..));
+        analyzer && self.types.iter().any(|ty| ty.dtype == DType::Vocabulary)
     }
 
     /// Its results, if they are known.
@@ -220,10 +227,13 @@ impl Graph {
         Ok(())
     }
 
-    /// The graph without nodes that no output needs.
+    /// The graph without nodes that no output needs, and no vocabulary that the data gives.
     #[must_use]
     pub fn pruned(self) -> Graph {
-        let used = self.needed(self.outputs.iter().map(|(_, value)| *value));
+        let nodes = (0u32..).zip(&self.nodes);
+        let files = nodes.filter(|(_, node)| node.is_vocabulary());
+        let files = files.map(|(node, _)| Ref { node, port: 0 });
+        let used = self.needed(self.outputs.iter().map(|(_, value)| *value).chain(files));
         let mut place = vec![u32::MAX; self.nodes.len()];
         (0..).zip(&used).for_each(|(new, &old)| place[old] = new);
         let mut nodes = Vec::with_capacity(used.len());

@@ -17,10 +17,14 @@ use ops::tfmd::{
 };
 
 use crate::types::{DType, Dim, Type};
-use crate::vocabulary::Vocabulary;
+use crate::vocabulary::{FileFormat, Vocabulary};
 
 /// The name of the one group of tensor representations.
 const GROUP: &str = "";
+/// The type of what is known of a vocabulary: the package of TensorFlow
+/// Transform's `annotations.proto`.
+const VOCABULARY: &str =
+    "type.googleapis.com/third_party.py.tensorflow_transform.annotations.VocabularyMetadata";
 
 /// The schema of columns; the range of integers is given where it is known.
 pub(super) fn schema_of<'a>(
@@ -86,9 +90,15 @@ pub(super) fn annotate<'a>(
     }
 }
 
-/// `VocabularyMetadata`: fields 1 to 3 are the file's name and the sizes before and after filters.
+/// `VocabularyMetadata`: fields 1 to 3 are the file's name without the ending of its format, and the
+/// sizes before and after filters.
 fn metadata(vocabulary: &Vocabulary) -> Any {
-    let name = vocabulary.file_name.as_bytes();
+    let name = &*vocabulary.file_name;
+    let name = match vocabulary.format {
+        FileFormat::Text => name,
+        FileFormat::TfrecordGzip => name.strip_suffix(".tfrecord.gz").unwrap_or(name),
+    };
+    let name = name.as_bytes();
     let mut value = vec![0x0a];
     engine::write_varint(&mut value, name.len() as u64);
     value.extend_from_slice(name);
@@ -96,8 +106,7 @@ fn metadata(vocabulary: &Vocabulary) -> Any {
         value.push(field);
         engine::write_varint(&mut value, size);
     }
-    let type_url = "type.googleapis.com/tensorflow.transform.VocabularyMetadata".to_owned();
-    Any { type_url, value }
+    Any { type_url: VOCABULARY.to_owned(), value }
 }
 
 fn feature_type(dtype: DType) -> FeatureType {
@@ -158,6 +167,19 @@ fn representation(parts: RaggedNames, ty: &Type) -> TensorRepresentation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensor::Strings;
+
+    #[test]
+    fn vocabularies_are_annotated() {
+        let check = |file: &str, format, expected: &[u8]| {
+            let mut vocabulary = Vocabulary::new(file, format, Strings::from_iter(["a", "b"]));
+            vocabulary.unfiltered_size = 300;
+            assert_eq!(metadata(&vocabulary).value, expected);
+        };
+        check("v", FileFormat::Text, b"\x0a\x01v\x10\xac\x02\x18\x02");
+        check("v.tfrecord.gz", FileFormat::TfrecordGzip, b"\x0a\x01v\x10\xac\x02\x18\x02");
+        check("v.tfrecord.gz", FileFormat::Text, b"\x0a\x0dv.tfrecord.gz\x10\xac\x02\x18\x02");
+    }
 
     #[test]
     fn types_are_features() {

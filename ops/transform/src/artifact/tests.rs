@@ -11,8 +11,9 @@ use arrow_array::{Float32Array, ListArray, RecordBatch};
 use super::*;
 use crate::graph::{Builder, Origin, What};
 use crate::op::Args;
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, Values};
 use crate::types::{DType, Type};
+use crate::vocabulary::{FileFormat, Vocabulary};
 
 /// A frozen graph with an analyzer, a list, and constants of all kinds.
 fn sample() -> TransformGraph {
@@ -120,6 +121,39 @@ fn the_same_graph_gives_the_same_bytes() {
     let loaded = TransformGraph::load(&first).unwrap();
     let (again, _) = loaded.to_json().unwrap();
     assert_eq!(again, fs::read_to_string(first.join(GRAPH)).unwrap());
+}
+
+#[test]
+fn a_vocabulary_that_no_output_uses_is_a_file_all_the_same() {
+    let inputs = ["s", "x"].map(|name| (name.to_owned(), Type::scalar(DType::String)));
+    let mut builder = Builder::new(inputs);
+    let [s, x] = ["s", "x"].map(|name| builder.input(name).unwrap());
+    let args = Args::default().arg(s).with("vocab_filename", "names");
+    builder.one("tft.vocabulary", args).unwrap();
+    // Nothing is written of a size, or of what else nobody uses.
+    builder.one("tft.size", Args::default().arg(s)).unwrap();
+    let mut graph = builder.finish(vec![("x".to_owned(), x)]).unwrap();
+    assert_eq!(graph.inputs().map(|(name, _)| name).collect::<Vec<_>>(), ["s", "x"]);
+    let phase = graph.next_phase();
+    assert_eq!(phase.len(), 1);
+    let tokens = crate::Strings::from_iter(["b", "a"]);
+    let vocabulary = Vocabulary::new("names", FileFormat::Text, tokens);
+    let vocabulary = Tensor::dense(1, Values::Vocabulary(Arc::new(vocabulary)));
+    graph.bind(phase[0], vec![vocabulary]).unwrap();
+    let graph = TransformGraph::new(graph).unwrap();
+    assert_eq!(graph.inputs().len(), 1, "rows are transformed without it");
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().join("graph");
+    graph.save(&directory, &SaveOptions::default()).unwrap();
+    let text = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
+    assert_eq!(text("assets/names"), "b\na\n");
+    assert!(text("analyzers.json").contains("\"file\": \"names\""));
+    assert!(text("output_schema.pbtxt").contains(
+        "type_url: \"type.googleapis.com/third_party.py.tensorflow_transform.annotations\
+         .VocabularyMetadata\""
+    ));
+    let loaded = TransformGraph::load(&directory).unwrap();
+    assert_eq!(loaded.to_json().unwrap().0, text(GRAPH));
 }
 
 #[test]
