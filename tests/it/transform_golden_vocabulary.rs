@@ -2,6 +2,9 @@
 
 use crate::transform_golden::{Golden, check};
 
+/// More tokens than counters: which of the rare ones is left depends on the order of merging.
+const APPROXIMATE: &str = "a sketch of 12 counters over 50 companies, merged in another order";
+
 #[test]
 fn vocabularies_of_taxi_rides_are_as_tft_has_them() {
     check(&Golden {
@@ -10,7 +13,7 @@ fn vocabularies_of_taxi_rides_are_as_tft_has_them() {
         data: "taxi/tfrecord_gz/*.gz",
         more: &[],
         vocabularies: &[],
-        meant: &[],
+        meant: &[("approx", APPROXIMATE), ("v_approx", APPROXIMATE)],
     });
 }
 

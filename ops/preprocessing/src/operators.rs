@@ -147,6 +147,10 @@ impl<'v> StarlarkValue<'v> for Operator {
         let Symbol { symbol, op, plain, .. } = self.0;
         // `"%s" % x` is text.
         let text = *symbol == "%" && a.unpack_str().is_some();
+        // A column is not `None`, which modules ask of arguments that may be left out.
+        if column.is_some() && (a.is_none() || b.is_none()) && matches!(*symbol, "==" | "!=") {
+            return Ok(Value::new_bool(*symbol == "!="));
+        }
         let Some(column) = column.filter(|_| !text) else { return plain(a, b, heap) };
         let session = &column.session;
         session.check()?;

@@ -76,6 +76,8 @@ fn operators_are_operations_on_either_side() {
     check("vec * [1.0, 2.0, 3.0]", "math.multiply(vec, constant)");
     check("x - tft.mean(x)", "math.subtract(x, tft.mean_and_var(x)[0])");
     check("tf.add(x, y)", "math.add(x, y)");
+    check("y if x != None else x", "y");
+    check("y if None == x else x", "x");
     check("tf.math.multiply(x, y=y)", "math.multiply(x, y)");
     check("tf.constant(2, tf.float32) * x", "math.multiply(constant, x)");
 }
