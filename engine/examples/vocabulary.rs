@@ -175,7 +175,7 @@ fn main() -> Result<()> {
     println!(
         "counted and sorted after {:.1} s; {} of {SHARDS} shards came from the cache",
         start.elapsed().as_secs_f64(),
-        outputs.receipt.cached
+        outputs.receipt.cached.len()
     );
 
     let failed = |error| Error::io(format!("write `{file}`"), &error);

@@ -1,5 +1,7 @@
 //! The row receipt: what was read, rejected and counted, shard by shard.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, ErrorKind, Rejected, Result, Shard};
@@ -44,8 +46,10 @@ impl ShardReceipt {
 pub struct Receipt {
     /// One entry for each shard.
     pub shards: Vec<(Shard, ShardReceipt)>,
-    /// How many of them were not read: their states came from a [`crate::StateCache`].
-    pub cached: u64,
+    /// Positions of those that were not read: their states came from a [`crate::StateCache`].
+    pub cached: BTreeSet<usize>,
+    /// What [`crate::Source::fingerprint`] says of them, by position, as far as a cache has asked.
+    pub fingerprints: BTreeMap<usize, u128>,
 }
 
 impl Receipt {

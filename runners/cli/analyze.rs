@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use clap::Args;
 use datasets::artifacts::refuse_inputs;
+use datasets::output::OutputDirectory;
 use engine::{Batch, Error, ErrorKind, Pipeline, Receipt, Result, Source};
 use ops::schema::{InferOptions, infer_schema};
 use ops::stats::{StatsOptions, generate_statistics};
@@ -30,6 +31,7 @@ const HELP: &str = "\
 Examples:
   frazil analyze data/ --preprocessing taxi.star --schema schema.pbtxt -o graph
   frazil analyze data/ --preprocessing taxi.star -o graph            the schema is inferred first
+  frazil analyze data/ --preprocessing taxi.star --schema schema.pbtxt -o graph --cache cache
   frazil analyze-and-transform data/ --preprocessing taxi.star -o graph --transformed out
   frazil graph show graph                                            what was found
 
@@ -41,6 +43,12 @@ a `shape` has that shape in every row; every other has any number of values. Whe
 inferred, a feature that has one value in every row is a scalar.
 
 Only the columns that the module uses are read. Each phase of analyzers is one scan of the data.
+
+With `--cache` the state of each analyzer over each shard is kept, and found again by the shard's bytes
+and by all that the analyzer depends on, in any later run with any module. A shard is read only for what
+is missing; a phase that depends on results of an earlier one is computed again when those have changed.
+What is damaged in the cache is computed again, with a warning. A scan that infers the schema is not
+cached.
 
 Exit codes:
   0    done
@@ -68,6 +76,9 @@ pub(crate) struct AnalyzeArgs {
     /// Write the whole row receipt as JSON: for each shard what was read, rejected and counted
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
+    /// Keep the states of analyzers in a directory, and read only shards whose states are not there
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
     /// Say nothing on stderr but errors
     #[arg(short, long)]
     quiet: bool,
@@ -98,21 +109,24 @@ pub(crate) fn run_and_transform(args: &AnalyzeAndTransformArgs) -> Done {
 }
 
 fn run_both(args: &AnalyzeArgs, transformed: Option<(&PathBuf, &WriteArgs)>) -> Done {
-    let run = Run::start(&args.run, args.quiet)?;
+    let mut run = Run::start(&args.run, args.quiet)?;
     let (is_leader, is_quiet) = (run.is_leader(), run.is_quiet());
     let start = Instant::now();
-    let analyzed = analyze(args, transformed, &run);
+    let analyzed = analyze(args, transformed, &mut run);
     let Analyzed { fingerprint, n_analyzers, receipts } = run.finish(analyzed)?;
     if !is_leader {
         return Ok(());
     }
     let elapsed = start.elapsed();
-    if let (Some(path), Some(receipt)) = (&args.receipt, receipts.last()) {
-        receipt::write(path, receipt, elapsed)?;
+    if let Some(path) = &args.receipt {
+        receipt::write_all(path, &receipts, elapsed)?;
     }
     if !is_quiet {
-        if let Some(receipt) = receipts.last() {
-            output::note(&receipt::short(receipt, elapsed));
+        if let Some((last, earlier)) = receipts.split_last() {
+            output::note(&receipt::short(last, elapsed));
+            for (number, receipt) in (1..).zip(earlier) {
+                output::note(&receipt::cached(receipt, &format!(" in phase {number}")));
+            }
         }
         output::note(&format!(
             "graph {fingerprint}, {}, in `{}`\n",
@@ -134,7 +148,7 @@ struct Analyzed {
 fn analyze(
     args: &AnalyzeArgs,
     transformed: Option<(&PathBuf, &WriteArgs)>,
-    run: &Run,
+    run: &mut Run,
 ) -> Result<Analyzed> {
     let module = Module::read(&args.preprocessing)?;
     let input = Input::find(&args.inputs, &args.input)?;
@@ -142,6 +156,11 @@ fn analyze(
         check_vacant(&args.output, args.overwrite)?;
     }
     args.receipt.iter().try_for_each(|path| refuse_inputs(path, &input.files))?;
+    if let Some(directory) = &args.cache {
+        OutputDirectory::refuse_inputs(directory, &args.inputs, &input.files)?;
+        run.cache_in(directory)?;
+    }
+    let run = &*run;
     let target = transformed.map(|(path, write)| {
         if path.starts_with(&args.output) || args.output.starts_with(path) {
             return Err(Error::invalid(
@@ -248,10 +267,20 @@ fn provenance(
     let rows = |number: usize| {
         receipt.and_then(|receipt| receipt.shards.get(number)).map_or(0, |(_, shard)| shard.counted)
     };
+    let fingerprint = |number: usize| {
+        receipt
+            .and_then(|receipt| receipt.fingerprints.get(&number))
+            .map(|hash| format!("{hash:032x}"))
+    };
     let shards = source.shards().iter().enumerate().map(|(number, shard)| {
         let name = shard.name();
         let name = Path::new(&name).file_name().map(|name| name.to_string_lossy().into_owned());
-        InputShard { name: name.unwrap_or_default(), rows: rows(number), bytes: shard.bytes }
+        InputShard {
+            name: name.unwrap_or_default(),
+            rows: rows(number),
+            bytes: shard.bytes,
+            fingerprint: fingerprint(number),
+        }
     });
     let option = |name: &str, value: String| (name.to_owned(), value);
     let schema = if args.schema.is_some() { "given" } else { "inferred" };

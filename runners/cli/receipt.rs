@@ -27,9 +27,7 @@ pub(crate) fn short(receipt: &Receipt, elapsed: Duration) -> String {
         thousands(total.rejected),
         rows_per_second(total.read as f64 / elapsed.as_secs_f64().max(1e-9)),
     );
-    if receipt.cached > 0 {
-        let _ = writeln!(out, "  {} came from the cache, unread", plural(receipt.cached, "shard"));
-    }
+    out.push_str(&cached(receipt, ""));
     let mut quoted = 0;
     for (shard, receipt) in &receipt.shards {
         for rejected in receipt.reasons.iter().take(QUOTED - quoted) {
@@ -48,19 +46,40 @@ pub(crate) fn short(receipt: &Receipt, elapsed: Duration) -> String {
     out
 }
 
+/// A line about the shards that were not read, if there are any.
+pub(crate) fn cached(receipt: &Receipt, when: &str) -> String {
+    match receipt.cached.len() as u64 {
+        0 => String::new(),
+        n => format!("  {} came from the cache, unread{when}\n", plural(n, "shard")),
+    }
+}
+
 /// Writes the whole receipt.
 pub(crate) fn write(path: &Path, receipt: &Receipt, elapsed: Duration) -> Result<()> {
-    let mut text = format!("{:#}", whole(receipt, elapsed));
+    write_all(path, std::slice::from_ref(receipt), elapsed)
+}
+
+/// Writes the receipts of all scans of a command: the last one, and those before it.
+pub(crate) fn write_all(path: &Path, scans: &[Receipt], elapsed: Duration) -> Result<()> {
+    let Some((last, earlier)) = scans.split_last() else { return Ok(()) };
+    let mut all = whole(last);
+    all["seconds"] = elapsed.as_secs_f64().into();
+    if !earlier.is_empty() {
+        all["earlier_scans"] = earlier.iter().map(whole).collect();
+    }
+    let mut text = format!("{all:#}");
     text.push('\n');
     write_atomic(path, text.as_bytes())
 }
 
-fn whole(receipt: &Receipt, elapsed: Duration) -> Value {
+fn whole(receipt: &Receipt) -> Value {
     let total = receipt.total();
+    let (cached, fingerprints) = (&receipt.cached, &receipt.fingerprints);
     let shards: Vec<Value> = receipt
         .shards
         .iter()
-        .map(|(shard, receipt)| {
+        .enumerate()
+        .map(|(number, (shard, receipt))| {
             let reasons: Vec<Value> = receipt
                 .reasons
                 .iter()
@@ -82,6 +101,8 @@ fn whole(receipt: &Receipt, elapsed: Duration) -> Value {
                 "reasons": reasons,
                 "counted": receipt.counted,
                 "failed": receipt.failed,
+                "cached": cached.contains(&number),
+                "fingerprint": fingerprints.get(&number).map(|hash| format!("{hash:032x}")),
             })
         })
         .collect();
@@ -90,9 +111,8 @@ fn whole(receipt: &Receipt, elapsed: Duration) -> Value {
         "rejected": total.rejected,
         "counted": total.counted,
         "bytes": total.bytes,
-        "cached_shards": receipt.cached,
+        "cached_shards": receipt.cached.len(),
         "failed_shards": receipt.failed_shards(),
-        "seconds": elapsed.as_secs_f64(),
         "shards": shards,
     })
 }
@@ -128,7 +148,8 @@ mod tests {
         second.reject(&[rejected(2), rejected(3), rejected(4)]);
         let lost = ShardReceipt { failed: Some("no such file".to_owned()), ..Default::default() };
         let shards = vec![(shard("a"), first), (shard("b"), second), (shard("c"), lost)];
-        let receipt = Receipt { shards, cached: 1 };
+        let (cached, fingerprints) = ([1].into(), [(1, 0xab)].into());
+        let receipt = Receipt { shards, cached, fingerprints };
         let expected = "\
 read 1,010 rows in 3 shards (0 B): 1,005 counted, 5 rejected; 505 rows/s
   1 shard came from the cache, unread
@@ -139,8 +160,12 @@ read 1,010 rows in 3 shards (0 B): 1,005 counted, 5 rejected; 505 rows/s
   and 2 more; `--receipt FILE` tells where and why
 ";
         assert_eq!(short(&receipt, Duration::from_secs(2)), expected);
-        let whole = whole(&receipt, Duration::from_secs(2));
+        let whole = whole(&receipt);
         assert_eq!(whole["failed_shards"], 2);
         assert_eq!(whole["shards"][1]["reasons"][2]["byte"], 40);
+        assert_eq!(whole["shards"][0]["cached"], false);
+        assert!(whole["shards"][0]["fingerprint"].is_null());
+        assert_eq!(whole["shards"][1]["cached"], true);
+        assert_eq!(whole["shards"][1]["fingerprint"], format!("{:032x}", 0xab));
     }
 }

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::dataflow::{Cluster, Workers};
-use engine::{Error, ErrorKind, Outputs, Plan, Progress, Result, RunOptions, StateStore};
+use engine::{
+    Error, ErrorKind, Outputs, Plan, Progress, Result, RunOptions, StateCache, StateStore,
+};
 use runners::Runner;
 use runners::cluster::{Launched, launch, read_hosts, token};
 
 use crate::args::{RunArgs, RunnerArg};
+use crate::output;
 use crate::progress::Watch;
 
 /// How long a copy waits for process 0 to make the directory of states.
@@ -67,6 +70,16 @@ impl Run {
         Ok(Run { runner, launched, own_states, options, quiet })
     }
 
+    /// Finds states of shards that were read before in a directory, and keeps those that are new.
+    pub(crate) fn cache_in(&mut self, directory: &Path) -> Result<()> {
+        if matches!(self.runner, Runner::Direct) {
+            return Err(Error::invalid("the direct runner looks into no cache")
+                .with_hint("Leave out `--runner direct`, or `--cache`."));
+        }
+        self.options.cache = Some(Arc::new(StateCache::open(directory)?));
+        Ok(())
+    }
+
     /// True in the process that writes the results.
     pub(crate) fn is_leader(&self) -> bool {
         self.runner.is_leader()
@@ -94,8 +107,15 @@ impl Run {
         let progress = Arc::new(Progress::default());
         let options = RunOptions { states, progress: progress.clone(), ..self.options.clone() };
         let total = plan.source.shards().iter().map(|shard| shard.bytes).sum();
-        let _watch = (!self.quiet).then(|| Watch::start(what, total, progress));
-        self.runner.run(plan, &options, fingerprint)
+        let watch = (!self.quiet).then(|| Watch::start(what, total, progress));
+        let ran = self.runner.run(plan, &options, fingerprint);
+        drop(watch);
+        if let (Some(cache), false) = (&self.options.cache, self.quiet) {
+            for warning in cache.warnings() {
+                output::note(&format!("warning: {warning}\n"));
+            }
+        }
+        ran
     }
 
     fn store(&self, directory: &Path, fingerprint: u64, description: &str) -> Result<StateStore> {

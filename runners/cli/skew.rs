@@ -238,7 +238,7 @@ fn show(args: &SkewArgs, pair: &SkewPair, rows: [&Batch; 2]) -> Result<ShownPair
 fn receipts(found: &Found, elapsed: Duration) -> String {
     let (base, test) = found.receipt.shards.split_at(found.base_shards);
     let of = |name: &str, shards: &[_]| {
-        let receipt = Receipt { shards: shards.to_vec(), cached: 0 };
+        let receipt = Receipt { shards: shards.to_vec(), ..Receipt::default() };
         format!("{name}: {}", receipt::short(&receipt, elapsed))
     };
     of("base", base) + &of("test", test)

@@ -272,8 +272,8 @@ impl Seen {
             seen
         });
         let sorted = sorted.collect();
-        let engine::Receipt { shards, cached } = outputs.receipt;
-        Seen { states: outputs.states, sorted, shards, cached }
+        let engine::Receipt { shards, cached, .. } = outputs.receipt;
+        Seen { states: outputs.states, sorted, shards, cached: cached.len() as u64 }
     }
 
     /// The same, had so many shards come from the cache.

@@ -126,7 +126,7 @@ fn values(name: &str, dtype: DType, n: usize, dice: &mut Dice) -> Values {
 }
 
 /// Rows of all example columns: empty lists, long ones, and every value of the pools.
-fn rows(n: usize, seed: u64) -> RecordBatch {
+pub(crate) fn rows(n: usize, seed: u64) -> RecordBatch {
     let mut dice = Dice(seed);
     let mut fields = Vec::new();
     let mut columns = Vec::new();
@@ -184,7 +184,7 @@ impl Source for Memory {
 }
 
 /// A module that names the example columns and returns what `body` puts into `outputs`.
-fn module(body: &str) -> String {
+pub(crate) fn module(body: &str) -> String {
     let mut text = "def preprocessing_fn(inputs):\n".to_owned();
     for (name, _, _) in EXAMPLE_INPUTS {
         let _ = writeln!(text, "    {name} = inputs[\"{name}\"]");
@@ -193,7 +193,7 @@ fn module(body: &str) -> String {
 }
 
 /// Puts the results of an example into `outputs`.
-fn statement(number: usize, example: &str) -> String {
+pub(crate) fn statement(number: usize, example: &str) -> String {
     format!(
         "    r = {example}\n    \
          for i, v in enumerate(r if type(r) == \"tuple\" else [r]):\n        \
@@ -201,7 +201,7 @@ fn statement(number: usize, example: &str) -> String {
     )
 }
 
-fn traced(module: &str) -> engine::Result<Graph> {
+pub(crate) fn traced(module: &str) -> engine::Result<Graph> {
     let inputs: Vec<(String, Type)> = EXAMPLE_INPUTS
         .iter()
         .map(|(name, dtype, dims)| ((*name).to_owned(), Type::column(*dtype, *dims)))
@@ -211,7 +211,7 @@ fn traced(module: &str) -> engine::Result<Graph> {
 }
 
 /// The examples of an operation as one graph; results are named by the example's number.
-fn graph(op: &Op) -> engine::Result<Graph> {
+pub(crate) fn graph(op: &Op) -> engine::Result<Graph> {
     let examples = op.examples.iter().enumerate();
     let body: String = examples.map(|(number, example)| statement(number, example)).collect();
     traced(&module(&body))
@@ -228,7 +228,7 @@ fn frozen(
 }
 
 /// Holds every operation of the table to a law, which says how an operation breaks it.
-fn for_every_operation(law: impl Fn(&Op, &mut Vec<String>) -> engine::Result<()>) {
+pub(crate) fn for_every_operation(law: impl Fn(&Op, &mut Vec<String>) -> engine::Result<()>) {
     let mut wrong = Vec::new();
     for op in OPS {
         let mut broken = Vec::new();
@@ -353,7 +353,7 @@ fn results_are_of_their_types_and_domains() {
 }
 
 /// The constants of a frozen graph, with the analyzers that gave them.
-fn constants(graph: &TransformGraph) -> Vec<(String, Vec<Tensor>)> {
+pub(crate) fn constants(graph: &TransformGraph) -> Vec<(String, Vec<Tensor>)> {
     let nodes = graph.graph().nodes.iter();
     let analyzed = nodes.filter_map(|node| match &node.what {
         What::Analyzed(shown, values) => Some((shown.clone(), values.clone())),

@@ -1,6 +1,7 @@
 //! Everything that takes more than one crate to test: one binary, so that it links once.
 #![allow(clippy::unwrap_used)]
 
+mod analyze_cache;
 mod anomalies;
 mod bert;
 mod cache;

@@ -225,6 +225,7 @@ impl Source for CsvSource {
         let mut fields: Vec<&[u8]> = self.header.iter().map(String::as_bytes).collect();
         let delimiters = [self.delimiter, self.multivalent.delimiter];
         fields.push(&delimiters);
+        fields.extend(self.multivalent.columns.iter().map(String::as_bytes));
         self.fingerprints.of("csv", &fields, &self.shards[shard]).map(Some)
     }
 }

@@ -225,6 +225,11 @@ impl Found {
         self.runs.remove(&node)
     }
 
+    /// The shard's fingerprint, if it is known.
+    pub(crate) fn fingerprint(&self) -> Option<u128> {
+        self.seen.as_ref().map(|seen| seen.fingerprint)
+    }
+
     /// Called when the shard was read: states of a file that was written to meanwhile are not kept.
     pub(crate) fn was_read(&mut self, shard: &Shard) {
         self.seen = self.seen.take().filter(|seen| seen.is_unchanged(shard));

@@ -1,6 +1,6 @@
 //! Worker 0's half of a run: states merged in shard order, receipts put together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::lower::Body;
@@ -14,7 +14,8 @@ pub(super) struct Collector {
     shards: Vec<Shard>,
     receipts: Vec<ShardReceipt>,
     /// Shards that were not read.
-    cached: u64,
+    cached: BTreeSet<usize>,
+    fingerprints: BTreeMap<usize, u128>,
     /// Rows counted, by node and shard.
     counted: BTreeMap<usize, Vec<u64>>,
     merges: BTreeMap<usize, Merge>,
@@ -59,7 +60,8 @@ impl Collector {
         Collector {
             shards,
             receipts,
-            cached: 0,
+            cached: BTreeSet::new(),
+            fingerprints: BTreeMap::new(),
             counted,
             merges,
             written,
@@ -69,8 +71,11 @@ impl Collector {
 
     pub(super) fn add(&mut self, body: Body) -> Result<()> {
         match body {
-            Body::Read { shard, receipt, cached } => {
-                self.cached += u64::from(cached);
+            Body::Read { shard, receipt, cached, fingerprint } => {
+                if cached {
+                    self.cached.insert(shard);
+                }
+                self.fingerprints.extend(fingerprint.map(|fingerprint| (shard, fingerprint)));
                 let into = &mut self.receipts[shard];
                 into.bytes += receipt.bytes;
                 into.read += receipt.read;
@@ -124,7 +129,8 @@ impl Collector {
             }
         }
         let shards = self.shards.into_iter().zip(self.receipts).collect();
-        let receipt = Receipt { shards, cached: self.cached };
+        let (cached, fingerprints) = (self.cached, self.fingerprints);
+        let receipt = Receipt { shards, cached, fingerprints };
         check_receipt(&receipt, &self.options)?;
         Ok(Body::Outputs { states, written, receipt })
     }

@@ -16,6 +16,14 @@ use crate::plan::{AnyKeyed, Blocks, Plan};
 use crate::state_file::StateWriter;
 use crate::{Result, RunOptions, ShardReader, ShardReceipt};
 
+/// What there is to say of a shard at its end.
+pub(super) struct Closed {
+    pub(super) receipt: ShardReceipt,
+    /// Whether it was not read.
+    pub(super) cached: bool,
+    pub(super) fingerprint: Option<u128>,
+}
+
 /// Shared by all operators of a worker.
 #[derive(Clone)]
 pub(super) struct KnownShards {
@@ -52,14 +60,16 @@ impl KnownShards {
         }
     }
 
-    /// The receipt of a shard that was read or need not be, and whether it need not be.
-    pub(super) fn close(&self, shard: usize, reader: &mut ShardReader) -> (ShardReceipt, bool) {
+    /// Ends a shard that was read or need not be.
+    pub(super) fn close(&self, shard: usize, reader: &mut ShardReader) -> Closed {
         let receipt = std::mem::take(&mut reader.receipt);
         self.receipts.borrow_mut().insert(shard, receipt.clone());
         let mut found = self.found.borrow_mut();
-        let Some(found) = found.get_mut(&shard) else { return (receipt, false) };
+        let Some(found) = found.get_mut(&shard) else {
+            return Closed { receipt, cached: false, fingerprint: None };
+        };
         found.was_read(&self.plan.source.shards()[shard]);
-        (receipt, found.receipt.is_some())
+        Closed { receipt, cached: found.receipt.is_some(), fingerprint: found.fingerprint() }
     }
 
     /// Adds to the receipt of a shard what a step has rejected.

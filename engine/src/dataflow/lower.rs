@@ -31,7 +31,7 @@ use timely::dataflow::operators::{Concatenate, Probe};
 use timely::dataflow::{ProbeHandle, Scope, Stream};
 
 use super::collect::Collector;
-use super::known::KnownShards;
+use super::known::{Closed, KnownShards};
 use super::{Failure, Job, Workers, execute};
 use crate::combine::{AnyCombineFn, Element, State};
 use crate::keyed::Run;
@@ -66,7 +66,7 @@ pub(super) struct Message {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Body {
     /// What the source read of a shard, or what was known of it and need not be read.
-    Read { shard: usize, receipt: ShardReceipt, cached: bool },
+    Read { shard: usize, receipt: ShardReceipt, cached: bool, fingerprint: Option<u128> },
     /// What a node rejected of a shard, beyond the source.
     Rejected { shard: usize, receipt: ShardReceipt },
     /// How many rows a node took in from a shard.
@@ -246,11 +246,11 @@ impl Here<'_> {
                     if let Some(batch) = reader.next_batch()? {
                         session.give(Either::Item(Item::Element(shard, Arc::new(batch))));
                     } else {
-                        let (receipt, cached) = known.close(shard, reader);
+                        let Closed { receipt, cached, fingerprint } = known.close(shard, reader);
                         session.give(Either::Item(Item::Done(shard)));
                         session.give(Either::Message(Message {
                             to: 0,
-                            body: Body::Read { shard, receipt, cached },
+                            body: Body::Read { shard, receipt, cached, fingerprint },
                         }));
                         current = None;
                     }

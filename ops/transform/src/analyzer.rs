@@ -56,16 +56,26 @@ pub enum Analyzer {
 
 /// Any combiner of columns into constants, erased.
 pub trait Global: Send + Sync {
-    /// Adds it to a pipeline; `places` are those of its inputs among the phase's columns.
-    fn attach(self: Box<Self>, places: Vec<usize>, phase: &PCollection<Columns>) -> Pending;
+    /// Adds it to a pipeline; `fed` says by which of the phase's columns.
+    fn attach(self: Box<Self>, fed: Fed, phase: &PCollection<Columns>) -> Pending;
+}
+
+/// What an analyzer of a phase is fed.
+pub struct Fed {
+    /// Places of its inputs among the phase's columns.
+    pub places: Vec<usize>,
+    /// What its inputs depend on.
+    pub inputs: Vec<u128>,
+    /// What its states depend on, beside a shard's bytes: its inputs and all of its arguments.
+    pub identity: u128,
 }
 
 /// How the constants of an analyzer are had, after the run.
 pub type Pending = Box<dyn FnOnce(&mut Outputs) -> Result<Vec<Tensor>>>;
 
 impl<F: CombineFn<Input = Columns, Output = Vec<Tensor>>> Global for F {
-    fn attach(self: Box<Self>, places: Vec<usize>, phase: &PCollection<Columns>) -> Pending {
-        let combined = phase.combine_globally(At { f: *self, places });
+    fn attach(self: Box<Self>, fed: Fed, phase: &PCollection<Columns>) -> Pending {
+        let combined = phase.combine_globally(At { f: *self, fed });
         Box::new(move |outputs| combined.output(outputs))
     }
 }
@@ -73,7 +83,7 @@ impl<F: CombineFn<Input = Columns, Output = Vec<Tensor>>> Global for F {
 /// A combiner that is given some of the phase's columns.
 struct At<F> {
     f: F,
-    places: Vec<usize>,
+    fed: Fed,
 }
 
 impl Columns {
@@ -95,11 +105,14 @@ impl<F: CombineFn<Input = Columns>> CombineFn for At<F> {
     fn version(&self) -> u32 {
         self.f.version()
     }
+    fn identity(&self) -> Option<String> {
+        Some(format!("{:032x}", self.fed.identity))
+    }
     fn create_accumulator(&self) -> F::Accumulator {
         self.f.create_accumulator()
     }
     fn add_input(&self, acc: &mut F::Accumulator, input: &Columns) -> Result<()> {
-        self.f.add_input(acc, &input.pick(&self.places))
+        self.f.add_input(acc, &input.pick(&self.fed.places))
     }
     fn merge_accumulators(&self, acc: &mut F::Accumulator, other: F::Accumulator) -> Result<()> {
         self.f.merge_accumulators(acc, other)
@@ -299,7 +312,16 @@ type Add<S> = Box<dyn Fn(&mut KeyTable<S>, &[u8], &Columns) -> Result<()> + Send
 
 /// Several keyed analyzers of one kind of state as one `combine_per_key`, a group each.
 struct Packed<S> {
-    adds: Vec<(Vec<u8>, Vec<usize>, Add<S>)>,
+    name: &'static str,
+    groups: Vec<Packing<S>>,
+}
+
+/// One of them.
+struct Packing<S> {
+    group: Vec<u8>,
+    places: Vec<usize>,
+    identity: String,
+    add: Add<S>,
 }
 
 impl<S: KeyState> KeyedCombineFn for Packed<S> {
@@ -307,10 +329,18 @@ impl<S: KeyState> KeyedCombineFn for Packed<S> {
     type State = S;
 
     fn name(&self) -> &'static str {
-        "analyzers per key"
+        self.name
+    }
+    fn identities(&self) -> Vec<(Vec<u8>, String)> {
+        self.groups
+            .iter()
+            .map(|packing| (packing.group.clone(), packing.identity.clone()))
+            .collect()
     }
     fn add_input(&self, table: &mut KeyTable<S>, input: &Columns) -> Result<()> {
-        self.adds.iter().try_for_each(|(group, places, add)| add(table, group, &input.pick(places)))
+        self.groups.iter().try_for_each(|Packing { group, places, add, .. }| {
+            add(table, group, &input.pick(places))
+        })
     }
 }
 
@@ -320,49 +350,50 @@ enum PerKey<S> {
     Ranked(Arc<dyn Ranked<S>>),
 }
 
-/// Adds all analyzers of a phase to a pipeline; each with the places of its inputs among the phase's
-/// columns. The results come in the same order.
+/// Adds all analyzers of a phase to a pipeline, each with what it is fed. The results come in the same
+/// order.
 pub(crate) fn attach(
-    analyzers: Vec<(Analyzer, Vec<usize>)>,
+    analyzers: Vec<(Analyzer, Fed)>,
     phase: &PCollection<Columns>,
 ) -> Vec<Pending> {
     let mut counts = Vec::new();
     let mut sums = Vec::new();
     let mut extremes = Vec::new();
     let mut pending: Vec<Option<Pending>> = Vec::new();
-    for (number, (analyzer, places)) in analyzers.into_iter().enumerate() {
+    for (number, (analyzer, fed)) in analyzers.into_iter().enumerate() {
         pending.push(match analyzer {
-            Analyzer::Global(global) => Some(global.attach(places, phase)),
+            Analyzer::Global(global) => Some(global.attach(fed, phase)),
             Analyzer::Counts(keyed) => {
-                counts.push((number, places, PerKey::Keyed(keyed)));
+                counts.push((number, fed, PerKey::Keyed(keyed)));
                 None
             }
             Analyzer::Sums(keyed) => {
-                sums.push((number, places, PerKey::Keyed(keyed)));
+                sums.push((number, fed, PerKey::Keyed(keyed)));
                 None
             }
             Analyzer::RankedCounts(ranked) => {
-                counts.push((number, places, PerKey::Ranked(ranked)));
+                counts.push((number, fed, PerKey::Ranked(ranked)));
                 None
             }
             Analyzer::RankedSums(ranked) => {
-                sums.push((number, places, PerKey::Ranked(ranked)));
+                sums.push((number, fed, PerKey::Ranked(ranked)));
                 None
             }
             Analyzer::Extremes(keyed) => {
-                extremes.push((number, places, PerKey::Keyed(keyed)));
+                extremes.push((number, fed, PerKey::Keyed(keyed)));
                 None
             }
         });
     }
-    attach_keyed(counts, phase, &mut pending);
-    attach_keyed(sums, phase, &mut pending);
-    attach_keyed(extremes, phase, &mut pending);
+    attach_keyed("counts per key", counts, phase, &mut pending);
+    attach_keyed("sums per key", sums, phase, &mut pending);
+    attach_keyed("extremes per key", extremes, phase, &mut pending);
     pending.into_iter().map(|pending| pending.expect("every analyzer was attached")).collect()
 }
 
 fn attach_keyed<S: KeyState>(
-    analyzers: Vec<(usize, Vec<usize>, PerKey<S>)>,
+    name: &'static str,
+    analyzers: Vec<(usize, Fed, PerKey<S>)>,
     phase: &PCollection<Columns>,
     pending: &mut [Option<Pending>],
 ) {
@@ -371,20 +402,24 @@ fn attach_keyed<S: KeyState>(
     }
     // Fixed width, so that groups are in the order of the analyzers.
     let group = |number: usize| format!("{number:06}").into_bytes();
-    let mut adds: Vec<(Vec<u8>, Vec<usize>, Add<S>)> = Vec::new();
+    let mut groups: Vec<Packing<S>> = Vec::new();
     let mut keyed = Vec::new();
     let (mut ranked, mut numbers) = (Vec::new(), Vec::new());
     let mut known: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
-    for (number, places, analyzer) in analyzers {
+    for (number, Fed { places, inputs, identity }, analyzer) in analyzers {
         match analyzer {
             PerKey::Keyed(analyzer) => {
                 keyed.push((number, analyzer.clone()));
+                let identity =
+                    format!("{} {} {identity:032x}", analyzer.name(), analyzer.version());
                 let add: Add<S> =
                     Box::new(move |table, group, input| analyzer.add(table, group, input));
-                adds.push((group(number), places, add));
+                groups.push(Packing { group: group(number), places, identity, add });
             }
             PerKey::Ranked(analyzer) => {
                 let name = analyzer.name();
+                // Its other arguments matter only when the counts are ranked.
+                let identity = format!("{name} {} {inputs:032x?}", analyzer.version());
                 let same = known.iter().find(|(n, p, _)| *n == name && *p == places);
                 let counts = same.map_or_else(|| group(number), |(_, _, counts)| counts.clone());
                 if same.is_none() {
@@ -392,14 +427,14 @@ fn attach_keyed<S: KeyState>(
                     let counted = analyzer.clone();
                     let add: Add<S> =
                         Box::new(move |table, group, input| counted.add(table.group(group), input));
-                    adds.push((counts.clone(), places, add));
+                    groups.push(Packing { group: counts.clone(), places, identity, add });
                 }
                 numbers.push(number);
                 ranked.push(Placed { counts, group: group(number), analyzer });
             }
         }
     }
-    let blocks = phase.combine_per_key(Packed { adds });
+    let blocks = phase.combine_per_key(Packed { name, groups });
     for (number, analyzer) in keyed {
         pending[number] = Some(analyzer.finish(group(number), &blocks));
     }

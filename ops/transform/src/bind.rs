@@ -285,10 +285,13 @@ pub(crate) fn key_of(tensor: &Tensor) -> Vec<u8> {
             values.iter().flat_map(|v| [&(v.len() as u64).to_le_bytes()[..], v].concat()).collect()
         }
         Values::Vocabulary(vocabulary) => {
-            let head = format!("{}\0{:?}\0", vocabulary.file_name, vocabulary.format);
-            let tokens = vocabulary.tokens.iter();
-            let tokens = tokens.flat_map(|v| [&(v.len() as u64).to_le_bytes()[..], v].concat());
-            head.into_bytes().into_iter().chain(tokens).collect()
+            let (name, n) = (&vocabulary.file_name, vocabulary.len());
+            let head =
+                format!("{name}\0{:?}\0{}\0{n}\0", vocabulary.format, vocabulary.unfiltered_size);
+            let strings = [Some(&vocabulary.tokens), vocabulary.frequencies.as_ref()];
+            let strings = strings.into_iter().flatten().flat_map(Strings::iter);
+            let strings = strings.flat_map(|v| [&(v.len() as u64).to_le_bytes()[..], v].concat());
+            head.into_bytes().into_iter().chain(strings).collect()
         }
     }
 }

@@ -17,6 +17,7 @@ mod bind;
 mod examples;
 mod graph;
 pub mod hash;
+mod identity;
 mod numbers;
 mod op;
 pub mod ops;
@@ -30,7 +31,7 @@ mod transform_graph;
 mod types;
 mod vocabulary;
 
-pub use analyzer::{Analyzer, Columns, Extremes, Global, Keyed, Pending, Sums, gather};
+pub use analyzer::{Analyzer, Columns, Extremes, Fed, Global, Keyed, Pending, Sums, gather};
 pub use bind::nearest;
 pub use examples::ApplyToExamples;
 pub use graph::{Builder, Graph, Node, Origin, What};

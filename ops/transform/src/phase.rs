@@ -1,9 +1,10 @@
 //! One phase of an analysis: every analyzer that can run now, in one scan.
 
-use engine::{Batch, Error, Outputs, PCollection, Result};
+use engine::{Batch, CombineFn, Error, Outputs, PCollection, Result};
 
-use crate::analyzer::{self, Analyzer, Pending};
+use crate::analyzer::{self, Analyzer, Columns, Fed, Pending};
 use crate::graph::{Graph, What};
+use crate::identity::{self, Identities};
 use crate::op::{Kind, Ref};
 use crate::program::Program;
 use crate::transform_graph::Evaluate;
@@ -25,7 +26,9 @@ impl Phase {
             return Ok(None);
         }
         let mut wanted: Vec<Ref> = Vec::new();
-        let mut analyzers: Vec<(Analyzer, Vec<usize>)> = Vec::new();
+        let mut analyzers: Vec<(Analyzer, Fed)> = Vec::new();
+        let inputs = nodes.iter().flat_map(|&node| graph.nodes[node as usize].inputs());
+        let identities = Identities::of(graph, inputs);
         for &node in &nodes {
             let What::Op(bound) = &graph.nodes[node as usize].what else { continue };
             let Kind::Analyze { analyzer, .. } = bound.op.kind else { continue };
@@ -35,12 +38,17 @@ impl Phase {
                     wanted.len() - 1
                 })
             });
-            let places = places.collect();
+            let fed = Fed {
+                places: places.collect(),
+                inputs: bound.inputs().map(|value| identities.get(value)).collect(),
+                identity: identities.of_call(bound, &graph.nodes[node as usize].types),
+            };
             let made = graph.with_call(bound, analyzer);
-            analyzers.push((made.map_err(|e| of_analyzer(graph, node, e))?, places));
+            analyzers.push((made.map_err(|e| of_analyzer(graph, node, e))?, fed));
         }
         let program = Program::new(graph, &wanted)?;
         let columns = batches.par_do(Evaluate(program));
+        columns.combine_globally(RowsRead { inputs: identity::of_inputs(graph) });
         let pending = analyzer::attach(analyzers, &columns);
         Ok(Some(Phase { nodes, pending }))
     }
@@ -60,6 +68,42 @@ impl Phase {
             bound.map_err(|e| of_analyzer(graph, node, e))?;
         }
         Ok(())
+    }
+}
+
+/// The number of rows, as they are read for these columns.
+///
+/// Which records are bad depends on the columns that are read of them, all columns of the graph. In a
+/// cache the analyzers alone cannot tell: their states are found whatever else was read with them.
+/// This one is found only where the same columns were.
+struct RowsRead {
+    inputs: u128,
+}
+
+impl CombineFn for RowsRead {
+    type Input = Columns;
+    type Accumulator = u64;
+    type Output = u64;
+
+    fn name(&self) -> &'static str {
+        "rows read"
+    }
+    fn identity(&self) -> Option<String> {
+        Some(format!("{:032x}", self.inputs))
+    }
+    fn create_accumulator(&self) -> u64 {
+        0
+    }
+    fn add_input(&self, acc: &mut u64, input: &Columns) -> Result<()> {
+        *acc += input.rows as u64;
+        Ok(())
+    }
+    fn merge_accumulators(&self, acc: &mut u64, other: u64) -> Result<()> {
+        *acc += other;
+        Ok(())
+    }
+    fn extract_output(&self, acc: u64) -> Result<u64> {
+        Ok(acc)
     }
 }
 

@@ -23,6 +23,11 @@ pub trait Ranked<S: KeyState>: Send + Sync + 'static {
     /// add the same: their keys are counted once for all of them.
     fn name(&self) -> String;
 
+    /// Raised when the keys that are added or the states' bytes change.
+    fn version(&self) -> u32 {
+        1
+    }
+
     /// Adds the keys of a batch to the table's group.
     ///
     /// # Errors

@@ -69,6 +69,9 @@ pub struct InputShard {
     pub rows: u64,
     /// Bytes as stored.
     pub bytes: u64,
+    /// [`engine::Source::fingerprint`] in hexadecimal, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
 }
 
 /// What goes into an artifact beside the graph.

@@ -63,7 +63,12 @@ fn saved() -> (tempfile::TempDir, PathBuf) {
     let directory = place.path().join("graph");
     let options = SaveOptions {
         provenance: Provenance {
-            inputs: vec![InputShard { name: "a.csv".to_owned(), rows: 3, bytes: 30 }],
+            inputs: vec![InputShard {
+                name: "a.csv".to_owned(),
+                rows: 3,
+                bytes: 30,
+                fingerprint: None,
+            }],
             modules: vec![
                 ("taxi.star".to_owned(), b"def preprocessing_fn(inputs): pass\n".to_vec()),
                 ("lib/more.star".to_owned(), Vec::new()),
