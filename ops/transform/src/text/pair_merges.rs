@@ -168,7 +168,7 @@ impl PairMerges {
 
     /// The symbols, in the order in which they came.
     pub(super) fn into_symbols(self) -> Vec<String> {
-        self.symbols.iter().map(|symbol| symbol.to_string()).collect()
+        self.symbols.iter().map(ToString::to_string).collect()
     }
 
     /// How each word is cut now.
