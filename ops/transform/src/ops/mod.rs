@@ -23,6 +23,7 @@ mod scale_to_z_score;
 mod strings;
 #[cfg(test)]
 mod testing;
+mod text;
 mod tf;
 mod tokens;
 mod vocabulary;
@@ -221,6 +222,8 @@ pub static OPS: &[Op] = &[
     vocabulary::APPROXIMATE,
     vocabulary::APPROXIMATE_ANALYZER,
     vocabulary::COMPUTE_AND_APPLY_APPROXIMATE,
+    text::wordpiece_vocabulary::WORDPIECE_VOCABULARY,
+    text::wordpiece_vocabulary::WORDPIECE_ANALYZER,
     numeric::impute::IMPUTE,
     numeric::impute::IMPUTE_WITH,
     numeric::impute::MISSING_INDICATOR,

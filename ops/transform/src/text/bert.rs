@@ -16,6 +16,7 @@ use engine::Result;
 
 use super::characters::{Characters, Outcome, reordered};
 use super::wordpiece::WordPiece;
+use crate::tensor::StringsBuilder;
 
 /// What a [`BertTokenizer`] does besides what its vocabulary says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,6 +131,16 @@ impl BertTokenizer {
             words.push(word.iter().map(|&byte| self.fold[usize::from(byte)]).collect());
         });
         words
+    }
+
+    /// Appends the words of a text that have not too many bytes to be known, as they are folded.
+    pub(crate) fn push_words(&self, text: &[u8], words: &mut StringsBuilder) {
+        self.split(text, |word| {
+            if word.len() <= self.wordpiece.max_bytes_per_word() {
+                words.buffer().extend(word.iter().map(|&byte| self.fold[usize::from(byte)]));
+                words.end();
+            }
+        });
     }
 
     /// Calls `emit` with each word; only ASCII letters may still have to be folded.

@@ -52,13 +52,8 @@ impl Alphabet {
         Alphabet { words: summed(texts), characters: (0..=255).map(byte_character).collect() }
     }
 
-    /// Adds special tokens, characters, characters with a prefix and words; the words that were kept.
-    pub(super) fn add(
-        &self,
-        pairs: &mut PairMerges,
-        special_tokens: &[String],
-        prefix: &str,
-    ) -> Vec<String> {
+    /// Adds special tokens, characters, characters with a prefix, and the words that have no others.
+    pub(super) fn add_to(self, pairs: &mut PairMerges, special_tokens: &[String], prefix: &str) {
         for token in special_tokens {
             pairs.symbol(token);
         }
@@ -66,19 +61,13 @@ impl Alphabet {
         for c in &self.characters {
             pairs.symbol(c.encode_utf8(&mut buffer));
         }
-        let is_kept = |word: &str| word.chars().all(|c| self.characters.contains(&c));
-        let kept: Vec<(&String, u64)> = self
-            .words
-            .iter()
-            .map(|(word, &n)| (word, n))
-            .filter(|(word, _)| is_kept(word))
-            .collect();
+        let is_kept = |word: &&String| word.chars().all(|c| self.characters.contains(&c));
         let continuing: BTreeSet<char> =
-            kept.iter().flat_map(|(word, _)| word.chars().skip(1)).collect();
+            self.words.keys().filter(is_kept).flat_map(|word| word.chars().skip(1)).collect();
         for c in continuing {
             pairs.symbol(&format!("{prefix}{c}"));
         }
-        for &(word, count) in &kept {
+        for (word, &count) in self.words.iter().filter(|(word, _)| is_kept(word)) {
             let mut symbols = Vec::new();
             let mut symbol = String::new();
             for (i, c) in word.chars().enumerate() {
@@ -89,7 +78,6 @@ impl Alphabet {
             }
             pairs.word(symbols, count);
         }
-        kept.into_iter().map(|(word, _)| word.clone()).collect()
     }
 }
 
@@ -114,19 +102,21 @@ pub fn byte_character(byte: u8) -> char {
     char::from_u32(256 + u32::from(others)).unwrap_or_default()
 }
 
+/// Checks that there is room for what a vocabulary begins with.
+///
 /// # Errors
 ///
-/// If what a vocabulary begins with is more than it may hold.
+/// If that is more than it may hold.
 pub(super) fn check_size(begins_with: usize, vocabulary_size: usize) -> Result<()> {
     if begins_with <= vocabulary_size {
         return Ok(());
     }
     Err(Error::invalid("the vocabulary is too small for its characters")
         .with_detail(format!(
-            "Special tokens and characters are {begins_with} pieces; `vocabulary_size` is \
+            "Special tokens and characters are {begins_with} pieces; the size asked for is \
              {vocabulary_size}."
         ))
-        .with_hint("Raise `vocabulary_size`, or keep fewer characters with `limit_alphabet`."))
+        .with_hint("Raise it, or keep fewer characters with `limit_alphabet`."))
 }
 
 #[cfg(test)]

@@ -20,6 +20,11 @@ pub(super) struct WordPiece {
 }
 
 impl WordPiece {
+    /// Words of more bytes are unknown.
+    pub(super) fn max_bytes_per_word(&self) -> usize {
+        self.max_bytes_per_word
+    }
+
     /// The pieces of a vocabulary, numbered by their places in it.
     ///
     /// Pieces that are not UTF-8 match nothing: they would cut characters. Where the unknown token is not

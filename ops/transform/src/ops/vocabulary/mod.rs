@@ -16,12 +16,13 @@ mod count;
 mod frequency;
 mod information;
 pub(super) mod names;
-mod options;
+pub(super) mod options;
 mod select;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 #[cfg(test)]
 mod tests;
+pub(super) mod words;
 
 pub(super) use approximate::{APPROXIMATE, APPROXIMATE_ANALYZER, COMPUTE_AND_APPLY_APPROXIMATE};
 pub(super) use constant::FROM_LIST;
@@ -47,7 +48,7 @@ const THRESHOLD: Param = param(
     Default::None,
     "the least frequency; with `labels`, the least information",
 );
-const FILE_NAME: Param =
+pub(super) const FILE_NAME: Param =
     param("vocab_filename", Takes::Str, Default::None, "name of the file among the assets");
 const STORE: Param =
     param("store_frequency", Takes::Bool, Default::Bool(false), "frequencies in the file, too");
@@ -162,7 +163,7 @@ pub(super) const VOCABULARY: Op = Op {
 
 /// The arguments of a call for those parameters of another operation that it has, too; with a file
 /// name.
-fn pass_on(call: &Bound, to: &Op, file_name: &str) -> Args {
+pub(super) fn pass_on(call: &Bound, to: &Op, file_name: &str) -> Args {
     let params = to.params.iter().filter(|param| param.name != FILE_NAME.name);
     let known = params.filter(|param| call.op.params.iter().any(|own| own.name == param.name));
     known

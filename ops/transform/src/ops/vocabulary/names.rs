@@ -4,7 +4,7 @@ use engine::Result;
 use hashbrown::HashSet;
 
 use super::options::sanitised;
-use super::{ANALYZER, APPROXIMATE_ANALYZER, FILE_NAME, VALUE};
+use super::{FILE_NAME, VALUE};
 use crate::graph::{Builder, What};
 use crate::op::{Args, Bound, Default, Kernel, Kind, Op, Param, Takes, function};
 use crate::ops::elementwise::of_dtype;
@@ -25,6 +25,11 @@ impl Scope {
         Scope { prefix, outer, inner: "" }
     }
 
+    /// Of a call without frequencies.
+    pub(in crate::ops) fn without_frequencies(outer: &'static str) -> Self {
+        Scope { prefix: "vocab_", outer, inner: "" }
+    }
+
     /// Of a call that makes a vocabulary on its way.
     pub(in crate::ops) fn within(call: &Bound, outer: &'static str, inner: &'static str) -> Self {
         Scope { inner, ..Self::of(call, outer) }
@@ -40,8 +45,10 @@ impl Scope {
 /// The vocabularies that a graph makes: names of their files, and their nodes.
 fn known(builder: &Builder) -> impl Iterator<Item = (String, u32)> + '_ {
     (0u32..).zip(&builder.graph().nodes).filter_map(|(number, node)| match &node.what {
-        What::Op(bound) if [ANALYZER.name, APPROXIMATE_ANALYZER.name].contains(&bound.op.name) => {
-            bound.opt_str(FILE_NAME.name).map(|name| (sanitised(name), number))
+        What::Op(bound) if node.types.iter().any(|ty| ty.dtype == DType::Vocabulary) => {
+            let is_named = bound.op.params.iter().any(|param| param.name == FILE_NAME.name);
+            let name = is_named.then(|| bound.opt_str(FILE_NAME.name)).flatten();
+            name.map(|name| (sanitised(name), number))
         }
         What::Constant(values) | What::Analyzed(_, values) => match &values.first()?.values {
             Values::Vocabulary(vocabulary) => Some((vocabulary.file_name.clone(), number)),

@@ -172,7 +172,7 @@ pub(super) fn format(call: &Bound) -> Result<FileFormat> {
 ///
 /// # Errors
 /// When it is no list of strings.
-pub(super) fn token_list(call: &Bound, name: &str) -> Result<Vec<Vec<u8>>> {
+pub(in crate::ops) fn token_list(call: &Bound, name: &str) -> Result<Vec<Vec<u8>>> {
     let wrong = || call.wrong(format!("`{name}` is no list of strings"));
     match call.literal(name) {
         Literal::None => Ok(Vec::new()),
@@ -194,7 +194,7 @@ fn reserved(call: &Bound) -> Result<Vec<Vec<u8>>> {
 
 /// TFT's `sanitized_vocab_filename`: letters, digits and `_` stay, other characters become `_`, runs
 /// of white space and hyphens one `-`.
-pub(super) fn sanitised(name: &str) -> String {
+pub(in crate::ops) fn sanitised(name: &str) -> String {
     let plain: String = name
         .chars()
         .map(|c| if c.is_alphanumeric() || c.is_whitespace() || "_-".contains(c) { c } else { '_' })
