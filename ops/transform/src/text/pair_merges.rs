@@ -36,6 +36,8 @@ struct Occurrences {
     words: Vec<u32>,
     /// Candidates of an older version are out of date.
     version: u32,
+    /// The count of the candidate that is not; 0 without one.
+    offered: u64,
 }
 
 /// A pair in the heap.
@@ -142,7 +144,13 @@ impl PairMerges {
         let mut merges = Vec::new();
         while self.symbols.len() < vocabulary_size {
             let Some(best) = self.heap.pop() else { break };
-            if self.pairs.get(&best.pair).is_none_or(|known| known.version != best.version) {
+            let Some(known) = self.pairs.get_mut(&best.pair) else { continue };
+            if known.version != best.version {
+                continue;
+            }
+            known.offered = 0;
+            if known.count != best.count {
+                self.offer(best.pair);
                 continue;
             }
             let (left, right) =
@@ -219,12 +227,20 @@ impl PairMerges {
     }
 
     /// Puts a pair into the heap as it is now; what stood there for it is out of date.
+    ///
+    /// Where counts alone matter, a pair that has become rarer stays as it is until its turn comes: most
+    /// never do.
     fn offer(&mut self, pair: Pair) {
         let Some(known) = self.pairs.get_mut(&pair) else { return };
+        if self.score == MergeScore::Count && known.offered >= known.count.max(1) {
+            return;
+        }
         known.version += 1;
+        known.offered = 0;
         if known.count < self.min_frequency {
             return;
         }
+        known.offered = known.count;
         let symbol = |id: u32| Reverse(self.symbols[id as usize].clone());
         let count = |id: u32| self.symbol_counts[id as usize] as f64;
         self.heap.push(Candidate {
@@ -244,7 +260,7 @@ impl PairMerges {
     fn merge(&mut self, pair: Pair, merged: u32) -> Vec<Pair> {
         let Some(known) = self.pairs.get_mut(&pair) else { return Vec::new() };
         known.version += 1;
-        known.count = 0;
+        (known.count, known.offered) = (0, 0);
         let mut words = std::mem::take(&mut known.words);
         words.sort_unstable();
         words.dedup();

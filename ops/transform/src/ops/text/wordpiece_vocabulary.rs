@@ -90,7 +90,7 @@ pub(in crate::ops) const WORDPIECE_VOCABULARY: Op = Op {
     ],
     params: PARAMS,
     kind: Kind::Compose(|builder, call| {
-        let scope = names::Scope::without_frequencies("wordpiece_vocabulary");
+        let scope = names::Scope::plain("vocab_", "wordpiece_vocabulary");
         let name = names::resolve(builder, call, &WORDPIECE_ANALYZER, &scope)?;
         let args = pass_on(call, &WORDPIECE_ANALYZER, &name);
         Ok(vec![builder.one(WORDPIECE_ANALYZER.name, args)?])

@@ -25,9 +25,9 @@ impl Scope {
         Scope { prefix, outer, inner: "" }
     }
 
-    /// Of a call without frequencies.
-    pub(in crate::ops) fn without_frequencies(outer: &'static str) -> Self {
-        Scope { prefix: "vocab_", outer, inner: "" }
+    /// Of a call that has its prefix whatever its arguments are.
+    pub(in crate::ops) fn plain(prefix: &'static str, outer: &'static str) -> Self {
+        Scope { prefix, outer, inner: "" }
     }
 
     /// Of a call that makes a vocabulary on its way.
