@@ -1,10 +1,14 @@
-//! `frazil demo`: from data to statistics, a schema, a verdict on another day, and a report.
+//! `frazil demo`: from data to statistics, a schema, a verdict on another day, a report, and a frozen
+//! graph with the rows that it makes.
 
 use clap::Parser;
 
 use crate::args::{Cli, Command, DemoArgs, StatsSubcommand};
 use crate::failure::{Done, Failure};
-use crate::{generate, output, report, schema, show, stats, validate};
+use crate::{analyze, generate, graph, output, report, schema, show, stats, validate};
+
+/// The preprocessing of the TFX example, which the demo writes beside its data.
+const TAXI: &str = include_str!("../../datasets/modules/taxi.star");
 
 pub(crate) fn run(args: &DemoArgs) -> Done {
     let dir = args.dir.display().to_string();
@@ -32,6 +36,15 @@ pub(crate) fn run(args: &DemoArgs) -> Done {
     }
     let spans = [binary.as_str(), &next_stats, "--schema", &schema, "--anomalies", &anomalies];
     step(&[&["report"], &spans[..], &["-o", &report]].concat())?;
+
+    let (module, frozen) = (format!("{dir}/taxi.star"), format!("{dir}/graph"));
+    let (rows_of, picture) = (format!("{dir}/transformed"), format!("{dir}/graph.svg"));
+    datasets::artifacts::write_atomic(&module, TAXI.as_bytes())?;
+    let analyze =
+        ["analyze-and-transform", &input, "--preprocessing", &module, "--schema", &schema];
+    step(&[&analyze[..], &["-o", &frozen, "--transformed", &rows_of, "--overwrite"]].concat())?;
+    step(&["graph", "check", &frozen])?;
+    step(&["graph", "svg", &frozen, "-o", &picture])?;
     output::print(&format!(
         "
 What is where:
@@ -43,12 +56,18 @@ What is where:
   {next}/  the data of another day, which has drifted
   {anomalies}  what is wrong with it
   {report}  both days as a page for the browser
+  {module}  features for a model, written down as for TensorFlow Transform
+  {frozen}/  the same frozen: a graph with all that its analyzers found
+  {rows_of}/  the rows that it makes, as tf.Examples
+  {picture}  a picture of it
 
 What to type next:
   frazil explain {anomalies} payment_type
   frazil schema check {schema}
   frazil schema infer {binary} --suggest {dir}/tighter.pbtxt -o {schema}
   frazil validate {drifted} --schema {schema} --rejects {dir}/bad --clean {dir}/good
+  frazil graph show {frozen}
+  frazil transform {drifted} --graph {frozen} -o {dir}/next-transformed
   frazil stats {input} --processes 2 --workers 1 -o {dir}/again.pb && cmp {binary} {dir}/again.pb
   frazil --help
 "
@@ -71,6 +90,8 @@ fn step(words: &[&str]) -> Done {
         Ok(Command::Schema(args)) => schema::run(&args),
         Ok(Command::Validate(args)) => validate::run(&args),
         Ok(Command::Report(args)) => report::run(&args),
+        Ok(Command::AnalyzeAndTransform(args)) => analyze::run_and_transform(&args),
+        Ok(Command::Graph(args)) => graph::run(&args),
         Ok(_) => Ok(()),
         Err(error) => Err(engine::Error::invalid("the demo's own command is wrong")
             .with_detail(error.to_string())

@@ -417,8 +417,9 @@ fn the_demo_shows_what_there_is() {
     for word in told {
         assert!(ran.stdout.contains(word), "{word}: {}", ran.stdout);
     }
-    let mut made = vec!["anomalies.pbtxt", "data", "next", "next.pb", "receipt.json"];
-    made.extend(["report.html", "schema.pbtxt", "stats.pb", "stats.pbtxt"]);
+    let mut made = vec!["anomalies.pbtxt", "data", "graph", "graph.svg", "next", "next.pb"];
+    made.extend(["receipt.json", "report.html", "schema.pbtxt", "stats.pb", "stats.pbtxt"]);
+    made.extend(["taxi.star", "transformed"]);
     assert_eq!(place.names("d"), made);
     assert!(ran.stderr.contains("$ frazil stats d/data/trips@8.tfrecord"), "{}", ran.stderr);
 }

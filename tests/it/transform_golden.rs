@@ -37,7 +37,7 @@ pub(crate) struct Golden {
 
 const TAXI: Golden = Golden {
     case: "taxi_official",
-    module: "taxi.star",
+    module: "../../../datasets/modules/taxi.star",
     data: "taxi/tfrecord_gz/*.gz",
     more: &[],
     vocabularies: &[

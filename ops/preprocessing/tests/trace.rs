@@ -135,6 +135,13 @@ fn what_columns_cannot_do_says_what_to_write() {
         "Write `(x) & (y)`.",
     );
     check_error("x or n", "`or` takes one truth value, not a column", x, "x", "Write `(x) | (y)`.");
+    check_error(
+        "x - tft.mean(1.0)",
+        "`tft.mean_and_var`: a constant is given to an analyzer, which takes columns",
+        "`constant` is constant float32.",
+        "tft.mean(1.0)",
+        "An analyzer looks at all rows; a constant has none.",
+    );
     check_error("not x", "`not` takes one truth value, not a column", x, "x", "Write `~x`.");
     check_error(
         "x in [1]",

@@ -296,9 +296,22 @@ pub(crate) fn key_of(tensor: &Tensor) -> Vec<u8> {
     }
 }
 
-/// The known name that is nearest to a misspelt one, if it is near at all.
-pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The known name that is nearest to a misspelt one, if it is near at all: one that goes on where it
+/// ends, or else one that few edits make of it.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    // Of a namespace alone everything goes on.
+    let written = name.rsplit('.').next().unwrap_or_default().len();
+    let longer = known.clone().filter(|other| written > 2 && other.starts_with(name));
+    let longer = longer.min_by_key(|other| other.len());
+    let near = || nearest_by_edits(name, known);
+    longer.or_else(near)
+}
+
+fn nearest_by_edits<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    /// Longer names are nobody's slips, and would take long to compare.
+    const LONGEST: usize = 200;
     known
+        .filter(|other| name.len().max(other.len()) <= LONGEST)
         .map(|other| (distance(name, other), other))
         .filter(|(distance, other)| *distance <= 1 + other.len().min(name.len()) / 4)
         .min_by_key(|(distance, _)| *distance)

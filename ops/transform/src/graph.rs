@@ -411,6 +411,11 @@ impl Builder {
         let bound = bind::bind(self, op, args).map_err(|e| self.located(e, None))?;
         let result = match &op.kind {
             Kind::Compose(compose) => compose(self, &bound),
+            Kind::Analyze { .. } if bound.inputs().next().is_some_and(|x| self.ty(x).constant) => {
+                Err(bound
+                    .wrong("a constant is given to an analyzer, which takes columns")
+                    .with_hint("An analyzer looks at all rows; a constant has none."))
+            }
             Kind::Map { types, .. } | Kind::Analyze { types, .. } => {
                 self.graph.with_call(&bound, types).map(|types| self.node(&bound, types))
             }
@@ -475,6 +480,9 @@ impl Builder {
         let mut names = hashbrown::HashSet::<&str, foldhash::fast::FixedState>::default();
         for (name, value) in &outputs {
             let ty = self.graph.ty(*value);
+            if name.is_empty() {
+                return Err(Error::invalid("an output has no name"));
+            }
             if !names.insert(name) {
                 return Err(Error::invalid(format!("two outputs are named `{name}`")));
             }
