@@ -25,6 +25,7 @@ mod receipt;
 mod run;
 mod sink;
 mod source;
+mod spooled;
 mod state_file;
 mod store;
 
@@ -43,4 +44,5 @@ pub use receipt::{QUOTED, Receipt, ShardReceipt};
 pub use run::{Progress, RunOptions, ShardReader, check_receipt};
 pub use sink::{AnySink, Part, ShardWriter, Sink, Writing, Written};
 pub use source::{Batches, Flatten, Shard, Source};
+pub use spooled::{SpooledReader, SpooledStrings, SpooledStringsBuilder};
 pub use store::{StateStore, StoredShards, StoredStates};

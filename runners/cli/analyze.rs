@@ -197,7 +197,7 @@ fn analyze(
     if let Some(target) = target {
         receipts.push(target.write(&graph, source, run)?);
     }
-    let n_analyzers = graph.graph().analyzers().len();
+    let n_analyzers = graph.graph().analyzers()?.len();
     Ok(Analyzed { fingerprint: graph.fingerprint()?, n_analyzers, receipts })
 }
 

@@ -66,7 +66,7 @@ pub(crate) fn run(args: &GraphCommand) -> Done {
         GraphSubcommand::Show(args) => {
             let (graph, checked) = TransformGraph::load_checked(&args.graph)?;
             output::print(&if args.json {
-                format!("{:#}\n", as_json(&graph, &checked.fingerprint))
+                format!("{:#}\n", as_json(&graph, &checked.fingerprint)?)
             } else {
                 show(&graph, &checked.fingerprint)
             })

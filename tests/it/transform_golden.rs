@@ -405,9 +405,12 @@ fn compare_vocabularies(
             let name = vocabulary.file_name.as_str();
             let renamed = golden.vocabularies.iter().find(|(ours, _)| *ours == name);
             let theirs = folder.join("vocab").join(renamed.map_or(name, |(_, theirs)| theirs));
-            let lines = vocabulary.tokens.iter().enumerate().map(|(i, token)| {
-                let frequency = vocabulary.frequencies.as_ref().map(|all| all.get(i));
-                frequency.map_or(token.to_vec(), |frequency| [frequency, b" ", token].concat())
+            let lines = (0..vocabulary.len()).map(|i| {
+                let token = vocabulary.tokens.get(i).unwrap().into_owned();
+                match &vocabulary.frequencies {
+                    Some(all) => [&all.get(i).unwrap(), &b" "[..], &token].concat(),
+                    None => token,
+                }
             });
             let ours: Vec<Vec<u8>> = lines.collect();
             let theirs: Vec<Vec<u8>> = match vocabulary.format {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, FixedSizeListArray, ListArray, PrimitiveArray,
-    RecordBatch,
+    Array, ArrayRef, BinaryArray, BooleanArray, FixedSizeListArray, ListArray, NullArray,
+    PrimitiveArray, RecordBatch,
 };
 use arrow_buffer::{BooleanBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_cast::cast;
@@ -326,9 +326,8 @@ pub fn leaf_array(values: &Values, dtype: DType) -> ArrayRef {
             let offsets = OffsetBuffer::new(strings.offsets().clone());
             Arc::new(BinaryArray::new(offsets, strings.bytes().clone(), None))
         }
-        Values::Vocabulary(vocabulary) => {
-            leaf_array(&Values::String(vocabulary.tokens.clone()), dtype)
-        }
+        // No column is a vocabulary: its file is how it leaves.
+        Values::Vocabulary(_) => Arc::new(NullArray::new(1)),
     }
 }
 

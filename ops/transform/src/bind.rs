@@ -7,6 +7,7 @@ use engine::{Error, Result};
 use crate::graph::Builder;
 use crate::op::{Arg, Args, Bound, Default, Literal, Op, Param, Ref, Takes};
 use crate::tensor::{Strings, Tensor, Values};
+use crate::tokens::Tokens;
 use crate::types::{DType, Dim, Type};
 
 impl fmt::Display for Literal {
@@ -288,10 +289,20 @@ pub(crate) fn key_of(tensor: &Tensor) -> Vec<u8> {
             let (name, n) = (&vocabulary.file_name, vocabulary.len());
             let head =
                 format!("{name}\0{:?}\0{}\0{n}\0", vocabulary.format, vocabulary.unfiltered_size);
-            let strings = [Some(&vocabulary.tokens), vocabulary.frequencies.as_ref()];
-            let strings = strings.into_iter().flatten().flat_map(Strings::iter);
-            let strings = strings.flat_map(|v| [&(v.len() as u64).to_le_bytes()[..], v].concat());
-            head.into_bytes().into_iter().chain(strings).collect()
+            let mut key = head.into_bytes();
+            for tokens in [Some(&vocabulary.tokens), vocabulary.frequencies.as_ref()] {
+                match tokens {
+                    None => {}
+                    Some(Tokens::Memory(tokens)) => tokens.iter().for_each(|token| {
+                        key.extend_from_slice(&(token.len() as u64).to_le_bytes());
+                        key.extend_from_slice(token);
+                    }),
+                    Some(Tokens::Spooled(tokens)) => {
+                        key.extend_from_slice(&tokens.digest().to_le_bytes());
+                    }
+                }
+            }
+            key
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use engine::Result;
 use serde_json::{Value, json};
 use transform::{Graph, Ref, TransformGraph, Type, What};
 
@@ -41,19 +42,22 @@ pub fn show(graph: &TransformGraph, fingerprint: &str) -> String {
 }
 
 /// The same for programs.
-pub fn as_json(graph: &TransformGraph, fingerprint: &str) -> Value {
+///
+/// # Errors
+/// When a vocabulary cannot be read from its temporary file.
+pub fn as_json(graph: &TransformGraph, fingerprint: &str) -> Result<Value> {
     let inner = graph.graph();
     let column = |name: &str, ty: &Type, domain: Option<(i64, i64)>| json!({ "name": name, "type": ty.to_string(), "domain": domain.map(|(a, b)| [a, b]) });
     let inputs = graph.inputs().iter().map(|(name, ty)| column(name, ty, None));
     let outputs = inner.outputs.iter();
     let outputs = outputs.map(|(name, value)| column(name, inner.ty(*value), inner.domain(*value)));
-    json!({
+    Ok(json!({
         "fingerprint": fingerprint,
         "inputs": inputs.collect::<Vec<_>>(),
         "outputs": outputs.collect::<Vec<_>>(),
-        "analyzers": inner.analyzers(),
+        "analyzers": inner.analyzers()?,
         "nodes": inner.nodes.len(),
-    })
+    }))
 }
 
 fn row(name: &str, ty: &Type, domain: Option<(i64, i64)>) -> [String; 3] {

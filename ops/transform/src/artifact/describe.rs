@@ -1,5 +1,6 @@
 //! What the analyzers found, for people: each call, where it was written, and its values.
 
+use engine::Result;
 use serde::Serialize;
 
 use super::json::pretty;
@@ -46,32 +47,36 @@ pub struct ResultReport {
 
 impl Graph {
     /// The analyzers that have run, with their values for people to read.
-    pub fn analyzers(&self) -> Vec<AnalyzerReport> {
+    ///
+    /// # Errors
+    /// When a vocabulary cannot be read from its temporary file.
+    pub fn analyzers(&self) -> Result<Vec<AnalyzerReport>> {
         let nodes = (0u32..).zip(&self.nodes);
         let reports = nodes.filter_map(|(number, node)| {
             let What::Analyzed(call, values) = &node.what else { return None };
             let results = values.iter().zip(&node.types);
-            Some(AnalyzerReport {
+            let results = results.map(|(value, ty)| result(value, ty.to_string()));
+            Some(results.collect::<Result<_>>().map(|results| AnalyzerReport {
                 node: number,
                 call: call.clone(),
                 at: node.origin.as_ref().map(ToString::to_string),
-                results: results.map(|(value, ty)| result(value, ty.to_string())).collect(),
-            })
+                results,
+            }))
         });
         reports.collect()
     }
 }
 
 /// The file `analyzers.json`.
-pub(super) fn analyzers(graph: &Graph) -> String {
-    pretty(&serde_json::json!({
+pub(super) fn analyzers(graph: &Graph) -> Result<String> {
+    Ok(pretty(&serde_json::json!({
         "format": "frazil analyzers",
         "version": super::json::VERSION,
-        "analyzers": graph.analyzers(),
-    }))
+        "analyzers": graph.analyzers()?,
+    })))
 }
 
-fn result(value: &Tensor, ty: String) -> ResultReport {
+fn result(value: &Tensor, ty: String) -> Result<ResultReport> {
     let (mut file, mut unfiltered_size) = (None, None);
     let mut count = value.values.len();
     let values: Vec<serde_json::Value> = match &value.values {
@@ -84,16 +89,18 @@ fn result(value: &Tensor, ty: String) -> ResultReport {
             file = Some(vocabulary.file_name.clone());
             unfiltered_size = Some(vocabulary.unfiltered_size);
             count = vocabulary.len();
-            let tokens = vocabulary.tokens.iter().take(SHOWN).enumerate();
-            let tokens = tokens.map(|(id, token)| match &vocabulary.frequencies {
-                None => string(token).into(),
-                Some(all) => serde_json::json!([string(token), string(all.get(id))]),
+            let tokens = (0..count.min(SHOWN)).map(|id| {
+                let token = string(&vocabulary.tokens.get(id)?);
+                Ok(match &vocabulary.frequencies {
+                    None => token.into(),
+                    Some(all) => serde_json::json!([token, string(&all.get(id)?)]),
+                })
             });
-            tokens.collect()
+            tokens.collect::<Result<_>>()?
         }
     };
     let cut = values.len() < count;
-    ResultReport { ty, values, count, cut, file, unfiltered_size }
+    Ok(ResultReport { ty, values, count, cut, file, unfiltered_size })
 }
 
 /// A number, or its name where JSON has none; a single one with its own digits.

@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 use engine::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::assets::FOLDER;
 use super::json;
 
 /// The file that lists all others; by it an artifact is known, too.
@@ -50,8 +51,76 @@ struct EntryJson {
     sha256: String,
 }
 
-/// Files by name, `/` between folders.
-pub(super) type Files = BTreeMap<String, Vec<u8>>;
+/// Writes what is in a file.
+pub(super) type Contents<'a> = Box<dyn Fn(&mut dyn Write) -> Result<()> + 'a>;
+
+/// A file that was read, as the manifest says it is; names have `/` between folders.
+#[derive(Debug)]
+pub(super) enum Stored {
+    /// Its bytes.
+    Memory(Vec<u8>),
+    /// It is large: it is read again when it is wanted.
+    File(PathBuf),
+}
+
+impl Stored {
+    /// Its bytes, one after the other.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub(super) fn open(&self) -> Result<Box<dyn BufRead + '_>> {
+        Ok(match self {
+            Stored::Memory(bytes) => Box::new(&bytes[..]),
+            Stored::File(path) => {
+                let file = File::open(path);
+                let file =
+                    file.map_err(|e| Error::io(format_args!("read `{}`", path.display()), &e));
+                Box::new(BufReader::with_capacity(BLOCK, file?))
+            }
+        })
+    }
+}
+
+/// Bytes of an asset that are kept in memory.
+const MOST_IN_MEMORY: u64 = 64 << 20;
+/// How much is read or written at once.
+const BLOCK: usize = 1 << 18;
+
+/// Bytes on their way into a file: counted, and their digest.
+struct Counted<W> {
+    out: W,
+    digest: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.out.write(bytes)?;
+        self.digest.update(&bytes[..n]);
+        self.bytes += n as u64;
+        Ok(n)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Writes a file; gives its line of the manifest.
+fn put(folder: &Path, name: &str, contents: &Contents<'_>) -> Result<EntryJson> {
+    debug_assert!(is_inside(name));
+    let path = folder.join(name);
+    let failed = |e: &io::Error| Error::io(format_args!("write `{name}`"), e);
+    path.parent().map_or(Ok(()), fs::create_dir_all).map_err(|e| failed(&e))?;
+    let file = File::create(&path).map_err(|e| failed(&e))?;
+    // The digest is over blocks, too, rather than over single tokens.
+    let counted = Counted { out: file, digest: Sha256::new(), bytes: 0 };
+    let mut out = BufWriter::with_capacity(BLOCK, counted);
+    contents(&mut out)?;
+    let counted = out.into_inner().map_err(|e| failed(e.error()))?;
+    counted.out.sync_all().map_err(|e| failed(&e))?;
+    let sha256 = hex(&counted.digest.finalize());
+    Ok(EntryJson { name: name.to_owned(), bytes: counted.bytes, sha256 })
+}
 
 /// Whether a name stays inside of the artifact, on any system.
 pub(super) fn is_inside(name: &str) -> bool {
@@ -61,11 +130,21 @@ pub(super) fn is_inside(name: &str) -> bool {
         && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
+/// A file of these bytes.
+pub(super) fn bytes_of<'a>(bytes: Vec<u8>) -> Contents<'a> {
+    Box::new(move |out| out.write_all(&bytes).map_err(|e| Error::io("write a file", &e)))
+}
+
 /// Writes an artifact whole, or not at all.
 ///
 /// # Errors
-/// When there is something else at `path`, or the disk is full.
-pub(super) fn write(path: &Path, files: &Files, fingerprint: &str, overwrite: bool) -> Result<()> {
+/// When there is something else at `path`, a file cannot be made, or the disk is full.
+pub(super) fn write(
+    path: &Path,
+    files: &BTreeMap<String, Contents<'_>>,
+    fingerprint: &str,
+    overwrite: bool,
+) -> Result<()> {
     let shown = path.display();
     let failed = |e: &std::io::Error| Error::io(format_args!("write `{shown}`"), e);
     vacant(path, overwrite)?;
@@ -82,27 +161,15 @@ pub(super) fn write(path: &Path, files: &Files, fingerprint: &str, overwrite: bo
     #[cfg(unix)]
     builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o777));
     let temporary = builder.tempdir_in(parent).map_err(|e| failed(&e))?;
-    let entries = files.iter().map(|(name, bytes)| EntryJson {
-        name: name.clone(),
-        bytes: bytes.len() as u64,
-        sha256: sha256(bytes),
-    });
+    let entries = files.iter().map(|(name, contents)| put(temporary.path(), name, contents));
     let manifest = ManifestJson {
         format: FORMAT.to_owned(),
         version: json::VERSION,
         fingerprint: fingerprint.to_owned(),
-        files: entries.collect(),
+        files: entries.collect::<Result<_>>()?,
     };
-    let manifest = json::pretty(&manifest).into_bytes();
-    let all = files.iter().map(|(name, bytes)| (name.as_str(), bytes));
-    for (name, bytes) in all.chain([(MANIFEST, &manifest)]) {
-        debug_assert!(is_inside(name));
-        let file = temporary.path().join(name);
-        file.parent().map_or(Ok(()), fs::create_dir_all).map_err(|e| failed(&e))?;
-        File::create(&file)
-            .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-            .map_err(|e| failed(&e))?;
-    }
+    let manifest = json::pretty(&manifest);
+    put(temporary.path(), MANIFEST, &bytes_of(manifest.into_bytes()))?;
     sync(temporary.path());
     let old = temporary.path().with_extension("old");
     let has_old = is_full(&absolute);
@@ -161,11 +228,26 @@ fn sync(directory: &Path) {
     }
 }
 
-/// The files of an artifact, each as the manifest says, and the fingerprint that it states.
+/// What was read of an artifact.
+pub(super) struct Files {
+    /// The files, each as the manifest says.
+    pub(super) stored: BTreeMap<String, Stored>,
+    /// Their bytes.
+    pub(super) bytes: u64,
+    /// The fingerprint that the manifest states.
+    pub(super) fingerprint: String,
+}
+
+/// The files of an artifact.
 ///
 /// # Errors
 /// When there is no manifest, or it names a file that is not there, not the same, or elsewhere.
-pub(super) fn read(directory: &Path) -> Result<(Files, String)> {
+pub(super) fn read(directory: &Path) -> Result<Files> {
+    read_within(directory, MOST_IN_MEMORY)
+}
+
+/// As [`read`]; assets of more bytes than these stay where they are.
+pub(super) fn read_within(directory: &Path, most_in_memory: u64) -> Result<Files> {
     let shown = directory.display();
     if !directory.is_dir() {
         let error = Error::new(ErrorKind::NotFound, format!("there is no graph at `{shown}`"));
@@ -178,7 +260,7 @@ pub(super) fn read(directory: &Path) -> Result<(Files, String)> {
         _ => error,
     })?;
     let manifest: ManifestJson = json::parse(MANIFEST, FORMAT, &bytes)?;
-    let mut files = Files::new();
+    let (mut stored, mut total) = (BTreeMap::new(), 0);
     for EntryJson { name, bytes: len, sha256: digest } in manifest.files {
         if !is_inside(&name) {
             return Err(Error::new(ErrorKind::Input, "a file is outside of the graph's directory")
@@ -187,7 +269,16 @@ pub(super) fn read(directory: &Path) -> Result<(Files, String)> {
         }
         let path = directory.join(&name);
         refuse_links(directory, &name)?;
-        let bytes = read_file(&path, len).map_err(|error| match error.kind() {
+        let is_large = name.starts_with(FOLDER) && len > most_in_memory;
+        let read = if is_large {
+            digest_of(&path, len).map(|(found, digest)| (Stored::File(path), found, digest))
+        } else {
+            read_file(&path, len).map(|bytes| {
+                let (found, digest) = (bytes.len() as u64, sha256(&bytes));
+                (Stored::Memory(bytes), found, digest)
+            })
+        };
+        let (file, found, found_digest) = read.map_err(|error| match error.kind() {
             ErrorKind::NotFound => {
                 Error::new(ErrorKind::NotFound, format!("`{name}` of the graph is missing"))
                     .with_detail(format!("`{shown}` should hold it."))
@@ -195,19 +286,20 @@ pub(super) fn read(directory: &Path) -> Result<(Files, String)> {
             }
             _ => error,
         })?;
-        let wrong = if bytes.len() as u64 != len {
-            format!("It has {} bytes; {len} were written.", bytes.len())
-        } else if sha256(&bytes) != digest {
+        let wrong = if found != len {
+            format!("It has {found} bytes; {len} were written.")
+        } else if found_digest != digest {
             "Its SHA-256 is not that of the manifest.".to_owned()
         } else {
-            files.insert(name, bytes);
+            total += len;
+            stored.insert(name, file);
             continue;
         };
         return Err(Error::new(ErrorKind::Input, format!("`{name}` of the graph has changed"))
             .with_detail(wrong)
             .with_hint("Copy the directory again, or analyze again."));
     }
-    Ok((files, manifest.fingerprint))
+    Ok(Files { stored, bytes: total, fingerprint: manifest.fingerprint })
 }
 
 /// A link inside of an artifact could lead anywhere.
@@ -221,6 +313,16 @@ fn refuse_links(directory: &Path, name: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Bytes of a file, one more than it may have if it has more, and their digest.
+fn digest_of(path: &Path, most: u64) -> Result<(u64, String)> {
+    let mut counted = Counted { out: io::sink(), digest: Sha256::new(), bytes: 0 };
+    File::open(path)
+        .map(|file| BufReader::with_capacity(BLOCK, file).take(most.saturating_add(1)))
+        .and_then(|mut file| io::copy(&mut file, &mut counted))
+        .map_err(|e| Error::io(format_args!("read `{}`", path.display()), &e))?;
+    Ok((counted.bytes, hex(&counted.digest.finalize())))
 }
 
 /// Reads a file, and one byte more than it may have, if it has more.

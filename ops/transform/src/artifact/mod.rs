@@ -23,6 +23,7 @@ mod schema;
 mod tensor;
 #[cfg(test)]
 mod tests;
+mod vocabulary_file;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,6 +35,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use self::assets::Assets;
+use self::files::{Files, Stored};
 use self::golden::GoldenJson;
 use self::json::GraphJson;
 use crate::arrow;
@@ -102,17 +104,23 @@ impl TransformGraph {
     /// When a vocabulary cannot be a file, something else is at `directory`, or the disk is full.
     pub fn save(&self, directory: &Path, options: &SaveOptions) -> Result<String> {
         let (graph, assets) = self.to_json()?;
-        let fingerprint = fingerprint(&graph, &assets);
-        let mut files = assets.print()?;
-        files.insert(GRAPH.to_owned(), graph.into_bytes());
+        let fingerprint = match self.fingerprint.get() {
+            Some(known) => known.clone(),
+            None => fingerprint(&graph, &assets)?,
+        };
+        let _ = self.fingerprint.set(fingerprint.clone());
+        let mut files = assets.print();
+        let mut text = |name: &str, text: String| {
+            files.insert(name.to_owned(), files::bytes_of(text.into_bytes()));
+        };
+        text(GRAPH, graph);
         let input_schema = match &options.input_schema {
             Some(schema) => pruned(schema, self),
             None => self.input_schema(),
         };
-        let mut text = |name: &str, text: String| files.insert(name.to_owned(), text.into_bytes());
         text("input_schema.pbtxt", tfmd::text::print(&input_schema));
         text("output_schema.pbtxt", tfmd::text::print(&self.output_schema()?));
-        text("analyzers.json", describe::analyzers(self.graph()));
+        text("analyzers.json", describe::analyzers(self.graph())?);
         text(GOLDEN, json::text(&GoldenJson::new(self, self.golden_data(options)?)?) + "\n");
         text("provenance.json", provenance(&options.provenance, &fingerprint));
         for (name, bytes) in &options.provenance.modules {
@@ -120,7 +128,7 @@ impl TransformGraph {
             if !files::is_inside(&name) {
                 return Err(Error::invalid(format!("`{name}` is not inside of the module")));
             }
-            files.insert(name, bytes.clone());
+            files.insert(name, files::bytes_of(bytes.clone()));
         }
         files::write(directory, &files, &fingerprint, options.overwrite)?;
         Ok(fingerprint)
@@ -148,26 +156,25 @@ impl TransformGraph {
             }
             None => error.with_detail(format!("In `{}`.", directory.display())),
         };
-        let (mut files, stated) = files::read(directory)?;
-        let mut take = |name: &str| {
-            files.remove(name).ok_or_else(|| {
+        let Files { mut stored, bytes, fingerprint: stated } = files::read(directory)?;
+        let n_files = stored.len();
+        let mut take = |name: &str| match stored.remove(name) {
+            Some(Stored::Memory(bytes)) => Ok(bytes),
+            _ => {
                 let error = Error::new(ErrorKind::NotFound, format!("there is no `{name}`"));
-                named(error.with_hint("Copy the directory as a whole, or analyze again."))
-            })
+                Err(named(error.with_hint("Copy the directory as a whole, or analyze again.")))
+            }
         };
         let (graph, golden) = (take(GRAPH)?, take(GOLDEN)?);
-        let bytes = graph.len() + golden.len() + files.values().map(Vec::len).sum::<usize>();
         let read: GraphJson = json::parse(GRAPH, json::FORMAT, &graph).map_err(named)?;
         let text = String::from_utf8_lossy(&graph).into_owned();
-        let mut assets = Assets::of(&files);
-        let n_files = files.len() + 2;
-        drop(files);
+        let mut assets = Assets::of(stored);
         let graph = graph::from_json(read, &mut assets).map_err(named)?;
         let graph = TransformGraph::new(graph).map_err(named)?;
         let golden: GoldenJson = json::parse(GOLDEN, golden::FORMAT, &golden).map_err(named)?;
         let golden_rows = golden.check(&graph).map_err(named)?;
         // Of what was read: a later version may write the same graph differently.
-        let fingerprint = fingerprint(&text, &assets);
+        let fingerprint = fingerprint(&text, &assets)?;
         if fingerprint != stated {
             let error = Error::new(ErrorKind::Input, "the graph is not the one that was written");
             let detail = format!("Its fingerprint is {fingerprint}; {stated} was written.");
@@ -187,7 +194,8 @@ impl TransformGraph {
             return Ok(known.clone());
         }
         let (graph, assets) = self.to_json()?;
-        Ok(self.fingerprint.get_or_init(|| fingerprint(&graph, &assets)).clone())
+        let fingerprint = fingerprint(&graph, &assets)?;
+        Ok(self.fingerprint.get_or_init(|| fingerprint).clone())
     }
 
     /// The schema of what goes in, as far as types say it.
@@ -231,7 +239,7 @@ pub struct Checked {
     /// Files whose digests agree.
     pub files: usize,
     /// Their bytes.
-    pub bytes: usize,
+    pub bytes: u64,
     /// Golden rows that came out to the bit.
     pub golden_rows: usize,
 }
@@ -239,7 +247,10 @@ pub struct Checked {
 /// The identity of a graph: of its text, and of each asset's name and tokens.
 ///
 /// Assets count as they are before they are compressed, so that a better compressor changes nothing.
-fn fingerprint(graph: &str, assets: &Assets) -> String {
+///
+/// # Errors
+/// When a vocabulary cannot be read from its temporary file.
+fn fingerprint(graph: &str, assets: &Assets) -> Result<String> {
     let mut digest = Sha256::new();
     let mut add = |bytes: &[u8]| {
         digest.update((bytes.len() as u64).to_le_bytes());
@@ -249,10 +260,16 @@ fn fingerprint(graph: &str, assets: &Assets) -> String {
     for (name, vocabulary) in assets.vocabularies() {
         add(name.as_bytes());
         add(&(vocabulary.len() as u64).to_le_bytes());
-        vocabulary.tokens.iter().for_each(&mut add);
-        vocabulary.frequencies.iter().flat_map(crate::Strings::iter).for_each(&mut add);
+        for strings in [Some(&vocabulary.tokens), vocabulary.frequencies.as_ref()] {
+            strings.map_or(Ok(()), |strings| {
+                strings.each(|string| {
+                    add(string);
+                    Ok(())
+                })
+            })?;
+        }
     }
-    files::hex(&digest.finalize())
+    Ok(files::hex(&digest.finalize()))
 }
 
 /// The features of a schema that the graph uses, and the domains that they refer to.

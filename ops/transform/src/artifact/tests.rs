@@ -82,13 +82,28 @@ fn saved() -> (tempfile::TempDir, PathBuf) {
     (place, directory)
 }
 
+/// The files of an artifact, and its fingerprint.
+fn read(directory: &Path) -> (BTreeMap<String, Vec<u8>>, String) {
+    let Files { stored, fingerprint, .. } = files::read(directory).unwrap();
+    let stored = stored.into_iter().map(|(name, stored)| match stored {
+        Stored::Memory(bytes) => (name, bytes),
+        Stored::File(path) => panic!("`{}` is not large", path.display()),
+    });
+    (stored.collect(), fingerprint)
+}
+
+fn write(directory: &Path, files: BTreeMap<String, Vec<u8>>, fingerprint: &str) {
+    let files = files.into_iter().map(|(name, bytes)| (name, files::bytes_of(bytes)));
+    files::write(directory, &files.collect(), fingerprint, true).unwrap();
+}
+
 /// Replaces text in a file, and makes the manifest agree.
 fn alter(directory: &Path, name: &str, from: &str, to: &str) {
-    let (mut files, fingerprint) = files::read(directory).unwrap();
+    let (mut files, fingerprint) = read(directory);
     let text = String::from_utf8(files[name].clone()).unwrap();
     assert!(text.contains(from), "{name} has no {from}:\n{text}");
     files.insert(name.to_owned(), text.replacen(from, to, 1).into_bytes());
-    files::write(directory, &files, &fingerprint, true).unwrap();
+    write(directory, files, &fingerprint);
 }
 
 fn refused(directory: &Path, words: &[&str]) {
@@ -122,7 +137,7 @@ fn a_graph_comes_back_with_the_same_bits() {
 fn the_same_graph_gives_the_same_bytes() {
     let (_a, first) = saved();
     let (_b, second) = saved();
-    assert_eq!(files::read(&first).unwrap(), files::read(&second).unwrap());
+    assert_eq!(read(&first), read(&second));
     let loaded = TransformGraph::load(&first).unwrap();
     let (again, _) = loaded.to_json().unwrap();
     assert_eq!(again, fs::read_to_string(first.join(GRAPH)).unwrap());
@@ -159,6 +174,17 @@ fn a_vocabulary_that_no_output_uses_is_a_file_all_the_same() {
     ));
     let loaded = TransformGraph::load(&directory).unwrap();
     assert_eq!(loaded.to_json().unwrap().0, text(GRAPH));
+    // Where it is large, it is read from where it lies.
+    let read = || files::read_within(&directory, 3).unwrap().stored;
+    assert!(matches!(read()["assets/names"], Stored::File(_)));
+    let shown = serde_json::json!({ "file": "assets/names", "format": "text", "tokens": 2,
+        "frequencies": false, "unfiltered_size": 2 });
+    let shown = || serde_json::from_value(shown.clone()).unwrap();
+    let found = Assets::of(read()).find(&shown()).unwrap();
+    assert_eq!(found.id(b"a").unwrap(), Some(1));
+    fs::write(directory.join("assets/names"), "b\nc\n").unwrap();
+    let error = files::read_within(&directory, 3).err().unwrap();
+    assert!(error.message().contains("`assets/names` of the graph has changed"), "{error}");
 }
 
 #[test]
@@ -247,9 +273,9 @@ fn garbage_is_refused() {
     let garbage: [&[u8]; 6] = [b"", b"{", b"null", b"[[[[", &deep, b"\xff\xfe\x00"];
     for bytes in garbage {
         let (_place, directory) = saved();
-        let (mut files, fingerprint) = files::read(&directory).unwrap();
+        let (mut files, fingerprint) = read(&directory);
         files.insert(GRAPH.to_owned(), bytes.to_vec());
-        files::write(&directory, &files, &fingerprint, true).unwrap();
+        write(&directory, files, &fingerprint);
         refused(&directory, &["`graph.json` is damaged"]);
         fs::write(directory.join(files::MANIFEST), bytes).unwrap();
         refused(&directory, &["`manifest.json` is damaged"]);

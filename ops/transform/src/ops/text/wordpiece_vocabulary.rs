@@ -244,7 +244,7 @@ mod tests {
         let x = scalars(texts.iter().collect::<Strings>());
         let columns = [("x", x)];
         let found = rank(WORDPIECE_ANALYZER.name, &columns, more, batch, block)?;
-        let tokens = found[0].vocabulary().tokens.clone();
+        let tokens = found[0].vocabulary().tokens.to_strings()?;
         Ok(tokens.iter().map(|token| String::from_utf8(token.to_vec()).unwrap()).collect())
     }
 
@@ -300,7 +300,7 @@ mod tests {
         let columns = [("x", lists(&[2, 0, 2], texts.iter().collect::<Strings>()))];
         let more = |args: Args| args.with("vocab_size", 10).with("min_frequency", 3);
         let found = rank(WORDPIECE_ANALYZER.name, &columns, more, 1, 1).unwrap();
-        let tokens = found[0].vocabulary().tokens.clone();
+        let tokens = found[0].vocabulary().tokens.to_strings().unwrap();
         let tokens: Vec<&[u8]> = tokens.iter().skip(5).collect();
         assert_eq!(tokens, [&b"a"[..], b"b", b"##b", b"ab"]);
     }

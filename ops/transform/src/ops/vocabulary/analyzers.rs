@@ -117,7 +117,7 @@ impl<S: Amount> Ranked<S> for Plain<S> {
     }
 
     fn finish(&self, keys: &mut dyn Keys<S>) -> Result<Vec<Tensor>> {
-        let mut making = Making::new(&self.options);
+        let mut making = Making::new(&self.options)?;
         let most = self.options.top_k.map_or(u64::MAX, |k| k as u64);
         let (mut distinct, mut token) = (0, Vec::new());
         while making.len() < most
@@ -128,7 +128,7 @@ impl<S: Amount> Ranked<S> for Plain<S> {
             } else if let Some(frequency) = S::read(&mut key)
                 && order::read_descending_bytes(&mut key, &mut token).is_some()
             {
-                making.push(frequency, &token);
+                making.push(frequency, &token)?;
             }
         }
         making.finish(distinct)
@@ -335,10 +335,10 @@ impl Choice<'_> {
     }
 
     fn finish(self) -> Result<Vec<Tensor>> {
-        let mut making = Making::new(self.options);
+        let mut making = Making::new(self.options)?;
         if self.options.coverage.is_none() {
             for (frequency, token) in self.best.into_sorted() {
-                making.push(frequency, &token);
+                making.push(frequency, &token)?;
             }
             return making.finish(self.distinct);
         }
@@ -355,7 +355,7 @@ impl Choice<'_> {
         }
         let mut all: Vec<(Frequency, Vec<u8>)> = all.into_iter().map(|(t, f)| (f, t)).collect();
         all.sort_unstable_by(|a, b| b.cmp(a));
-        all.iter().for_each(|(frequency, token)| making.push(*frequency, token));
+        all.iter().try_for_each(|(frequency, token)| making.push(*frequency, token))?;
         making.finish(self.distinct)
     }
 }

@@ -16,6 +16,7 @@ use crate::hash::fingerprint64;
 use crate::op::{Args, Bound, Call, Default, Kernel, Kind, Op, Param, Ref, Takes, function};
 use crate::ops::elementwise::of_dtype;
 use crate::tensor::StringsBuilder;
+use crate::tokens::Tokens;
 use crate::types::{DType, Type};
 use crate::vocabulary::{FileFormat, Vocabulary};
 
@@ -91,8 +92,8 @@ struct Ids {
 
 impl Ids {
     #[inline]
-    fn of(&self, token: &[u8]) -> i64 {
-        self.vocabulary.id(token).map_or_else(|| self.other(token), i64::from)
+    fn of(&self, token: &[u8]) -> Result<i64> {
+        Ok(self.vocabulary.id(token)?.map_or_else(|| self.other(token), i64::from))
     }
 
     /// The id of a token that the vocabulary does not have.
@@ -111,10 +112,11 @@ fn kernel(call: &Call<'_>) -> Result<Box<dyn Kernel>> {
         default: call.opt_int(DEFAULT_VALUE.name).unwrap_or(-1),
         buckets: buckets(call)?.cast_unsigned(),
     };
-    if call.ty("x")?.dtype == DType::Int64 {
+    let ints = call.ty("x")?.dtype == DType::Int64;
+    if let (true, Tokens::Memory(tokens)) = (ints, &ids.vocabulary.tokens) {
         // Integers find their ids without being written: the tokens are read instead, once.
         let mut of_ints: HashMap<i64, i64, foldhash::fast::FixedState> = HashMap::default();
-        for (id, token) in (0i64..).zip(ids.vocabulary.tokens.iter()) {
+        for (id, token) in (0i64..).zip(tokens.iter()) {
             if let Some(value) = integer(token) {
                 of_ints.entry(value).or_insert(id);
             }
@@ -129,10 +131,15 @@ fn kernel(call: &Call<'_>) -> Result<Box<dyn Kernel>> {
             Ok(inputs[0].with_values(values.collect::<Vec<i64>>()))
         }));
     }
-    ids.vocabulary.prepare();
+    ids.vocabulary.prepare()?;
     Ok(function(move |_, inputs| {
-        let values: Vec<i64> = inputs[0].strings().iter().map(|token| ids.of(token)).collect();
-        Ok(inputs[0].with_values(values))
+        let mut digits = Digits::default();
+        let values: Result<Vec<i64>> = if ints {
+            inputs[0].ints().iter().map(|&value| ids.of(digits.of(value))).collect()
+        } else {
+            inputs[0].strings().iter().map(|token| ids.of(token)).collect()
+        };
+        Ok(inputs[0].with_values(values?))
     }))
 }
 

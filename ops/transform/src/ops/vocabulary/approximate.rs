@@ -130,12 +130,12 @@ impl CombineFn for Approximate {
             distinct += 1;
             best.push(Frequency::Number(count), token);
         }
-        let mut making = Making::new(&self.options);
+        let mut making = Making::new(&self.options)?;
         for (frequency, token) in best.into_sorted() {
             // Counts without weights are whole.
             let whole = self.weights.is_none();
             let count = if whole { Frequency::Count(frequency.value() as u64) } else { frequency };
-            making.push(count, &token);
+            making.push(count, &token)?;
         }
         making.finish(distinct)
     }

@@ -4,12 +4,13 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use engine::{Error, ErrorKind, Result};
+use engine::Result;
 use sha1::{Digest, Sha1};
 
 use super::frequency::Frequency;
 use super::options::Options;
-use crate::tensor::{StringsBuilder, Tensor, Values};
+use crate::tensor::{Tensor, Values};
+use crate::tokens::{Tokens, TokensBuilder};
 use crate::vocabulary::Vocabulary;
 
 /// TFT's only token of a vocabulary of strings that has none.
@@ -54,36 +55,42 @@ impl Best {
 /// A vocabulary that is being made: reserved tokens, then those that were counted.
 pub(super) struct Making<'a> {
     options: &'a Options,
-    tokens: StringsBuilder,
-    frequencies: Option<StringsBuilder>,
+    tokens: TokensBuilder,
+    frequencies: Option<TokensBuilder>,
     counted: u64,
 }
 
 impl<'a> Making<'a> {
     /// With the reserved tokens alone.
-    pub(super) fn new(options: &'a Options) -> Self {
-        let frequencies = options.store_frequency.then(StringsBuilder::default);
-        let mut making =
-            Making { options, tokens: StringsBuilder::default(), frequencies, counted: 0 };
-        for token in &options.reserved {
-            making.write(&"-1", token);
-        }
-        making
+    ///
+    /// # Errors
+    /// As [`TokensBuilder::push`].
+    pub(super) fn new(options: &'a Options) -> Result<Self> {
+        let frequencies = options.store_frequency.then(TokensBuilder::default);
+        let tokens = TokensBuilder::default();
+        let mut making = Making { options, tokens, frequencies, counted: 0 };
+        options.reserved.iter().try_for_each(|token| making.write(&"-1", token))?;
+        Ok(making)
     }
 
-    fn write(&mut self, frequency: &dyn std::fmt::Display, token: &[u8]) {
-        self.tokens.push(token);
-        if let Some(frequencies) = &mut self.frequencies {
-            frequencies.push(frequency.to_string().as_bytes());
+    fn write(&mut self, frequency: &dyn std::fmt::Display, token: &[u8]) -> Result<()> {
+        self.tokens.push(token)?;
+        match &mut self.frequencies {
+            None => Ok(()),
+            Some(frequencies) => frequencies.push(frequency.to_string().as_bytes()),
         }
     }
 
     /// Adds the next token, unless it is reserved.
-    pub(super) fn push(&mut self, frequency: Frequency, token: &[u8]) {
+    ///
+    /// # Errors
+    /// As [`TokensBuilder::push`].
+    pub(super) fn push(&mut self, frequency: Frequency, token: &[u8]) -> Result<()> {
         self.counted += 1;
-        if !self.options.reserved.iter().any(|reserved| reserved == token) {
-            self.write(&frequency, token);
+        if self.options.reserved.iter().any(|reserved| reserved == token) {
+            return Ok(());
         }
+        self.write(&frequency, token)
     }
 
     /// How many were counted so far.
@@ -94,39 +101,45 @@ impl<'a> Making<'a> {
     /// The vocabulary; `distinct` tokens were seen.
     ///
     /// # Errors
-    /// When its tokens are too long together.
+    /// As [`TokensBuilder::finish`].
     pub(super) fn finish(mut self, distinct: u64) -> Result<Vec<Tensor>> {
         let options = self.options;
         // Where a cut is asked for, TFT looks whether anything is left before it adds reserved tokens.
         let cut = options.top_k.is_some() && options.coverage.is_none();
         if self.counted == 0 && (cut || options.reserved.is_empty()) {
-            self.write(&"1", if options.ints { DUMMY_INT } else { DUMMY });
+            self.write(&"1", if options.ints { DUMMY_INT } else { DUMMY })?;
         }
-        let too_long = |_| {
-            let name = &options.file_name;
-            Error::new(ErrorKind::Unsupported, format!("vocabulary `{name}` is longer than 2 GiB"))
-                .with_hint("Bound it with `top_k` or `frequency_threshold`.")
-        };
-        let mut tokens = self.tokens.finish().map_err(too_long)?;
-        let mut frequencies = self.frequencies.map(StringsBuilder::finish).transpose();
+        let mut tokens = self.tokens.finish()?;
+        let mut frequencies = self.frequencies.map(TokensBuilder::finish).transpose()?;
         if options.shuffle {
-            let first = options.reserved.len() as u32;
-            let mut order: Vec<u32> = (first..tokens.len() as u32).collect();
-            order.sort_by_cached_key(|&i| <[u8; 20]>::from(Sha1::digest(tokens.get(i as usize))));
-            let order = || (0..first).chain(order.iter().copied()).map(|i| i as usize);
-            let shuffled = |strings: &crate::tensor::Strings| {
-                let mut builder = StringsBuilder::with_capacity(strings.len(), 0);
-                order().for_each(|i| builder.push(strings.get(i)));
-                builder.finish()
-            };
-            if let Ok(Some(strings)) = &mut frequencies {
-                *strings = shuffled(strings).map_err(too_long)?;
-            }
-            tokens = shuffled(&tokens).map_err(too_long)?;
+            let order = shuffled(&tokens, options.reserved.len())?;
+            frequencies = frequencies.map(|all| in_order(&all, &order)).transpose()?;
+            tokens = in_order(&tokens, &order)?;
         }
         let mut vocabulary = Vocabulary::new(options.asset_name(), options.format, tokens);
-        vocabulary.frequencies = frequencies.map_err(too_long)?;
+        vocabulary.frequencies = frequencies;
         vocabulary.unfiltered_size = distinct.max(1) + options.reserved.len() as u64;
         Ok(vec![Tensor::dense(1, Values::Vocabulary(Arc::new(vocabulary)))])
     }
+}
+
+/// The places of tokens in the order of their digests, after so many that stay where they are.
+fn shuffled(tokens: &Tokens, first: usize) -> Result<Vec<u32>> {
+    let (mut digests, mut place) = (Vec::new(), 0u32);
+    tokens.each(|token| {
+        if place as usize >= first {
+            digests.push((<[u8; 20]>::from(Sha1::digest(token)), place));
+        }
+        place += 1;
+        Ok(())
+    })?;
+    digests.sort_unstable();
+    Ok((0..first as u32).chain(digests.into_iter().map(|(_, place)| place)).collect())
+}
+
+/// The tokens at these places.
+fn in_order(tokens: &Tokens, places: &[u32]) -> Result<Tokens> {
+    let mut builder = TokensBuilder::default();
+    places.iter().try_for_each(|&place| builder.push(&tokens.get(place as usize)?))?;
+    builder.finish()
 }

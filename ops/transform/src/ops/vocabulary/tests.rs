@@ -14,12 +14,14 @@ fn lines(columns: &[(&str, Column)], more: impl Fn(Args) -> Args + Copy) -> Vec<
     for (batch, block) in [(1, 1), (3, 2), (1000, 1000), (2, 1000)] {
         let found = rank(ANALYZER.name, columns, more, batch, block).unwrap();
         let vocabulary = found[0].vocabulary();
-        let frequency = |i| match &vocabulary.frequencies {
+        let frequencies = vocabulary.frequencies.as_ref().map(|all| all.to_strings().unwrap());
+        let frequency = |i| match &frequencies {
             Some(frequencies) => format!("{} ", frequencies.get(i).escape_ascii()),
             None => String::new(),
         };
         let line = |(i, token): (usize, &[u8])| format!("{}{}", frequency(i), token.escape_ascii());
-        let lines: Vec<String> = vocabulary.tokens.iter().enumerate().map(line).collect();
+        let tokens = vocabulary.tokens.to_strings().unwrap();
+        let lines: Vec<String> = tokens.iter().enumerate().map(line).collect();
         all.push((lines, vocabulary.unfiltered_size));
     }
     assert!(all.iter().all(|found| *found == all[0]), "{all:?}");

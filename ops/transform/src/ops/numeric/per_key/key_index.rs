@@ -38,8 +38,8 @@ pub(in crate::ops) const KEY_INDEX: Op = Op {
             Ok(vec![call.ty("key")?.with_dtype(DType::Int64)])
         },
         kernel: |call| {
-            let index = Index::new(call.constant("keys")?);
-            Ok(function(move |_, inputs| Ok(inputs[0].with_values(index.places(inputs[0])))))
+            let index = Index::new(call.constant("keys")?)?;
+            Ok(function(move |_, inputs| Ok(inputs[0].with_values(index.places(inputs[0])?))))
         },
         domain: None,
         keeps: "key",
@@ -115,8 +115,8 @@ enum Index {
 }
 
 impl Index {
-    fn new(keys: &Tensor) -> Self {
-        match &keys.values {
+    fn new(keys: &Tensor) -> Result<Self> {
+        Ok(match &keys.values {
             Values::Int64(keys) => {
                 let mut places = HashMap::default();
                 keys.iter().zip(0..).for_each(|(key, place)| {
@@ -126,21 +126,21 @@ impl Index {
             }
             _ => {
                 let keys = Vocabulary::new("", FileFormat::Text, keys.strings().clone());
-                keys.prepare();
+                keys.prepare()?;
                 Index::Strings(keys)
             }
-        }
+        })
     }
 
-    fn places(&self, keys: &Tensor) -> Vec<i64> {
+    fn places(&self, keys: &Tensor) -> Result<Vec<i64>> {
         match self {
             Index::Strings(index) => {
                 let keys = keys.strings().iter();
-                keys.map(|key| index.id(key).map_or(-1, i64::from)).collect()
+                keys.map(|key| Ok(index.id(key)?.map_or(-1, i64::from))).collect()
             }
             Index::Ints(index) => {
                 let keys = keys.ints().iter();
-                keys.map(|key| index.get(key).copied().unwrap_or(-1)).collect()
+                Ok(keys.map(|key| index.get(key).copied().unwrap_or(-1)).collect())
             }
         }
     }
