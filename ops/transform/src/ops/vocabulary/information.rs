@@ -91,8 +91,9 @@ fn recommended_min_diff(n: f64) -> f64 {
 /// The information of two independent values that rows of weights `x` and `y` of `n` have.
 fn expected(n: f64, x: f64, y: f64) -> f64 {
     let factorial = |n: f64| ln_gamma(n + 1.0);
-    let start = (x + y - n).max(0.0).trunc();
-    let end = x.min(y).trunc();
+    // Weights need not be whole: the nearest numbers of rows, as TFT takes them.
+    let start = (x + y - n).max(0.0).round_ties_even();
+    let end = x.min(y).round_ties_even();
     let numerator = factorial(x) + factorial(y) + factorial(n - x) + factorial(n - y);
     let mut denominator = factorial(n)
         + factorial(start)
@@ -147,6 +148,16 @@ mod tests {
         // Two of four rows each: 1/6, 4/6, 1/6 for 0, 1, 2 rows in common.
         let exact = 4.0 / 6.0 * (1.0 * (4.0f64 / 4.0).log2()) + 1.0 / 6.0 * (2.0 * 2f64.log2());
         assert!((expected(4.0, 2.0, 2.0) - exact).abs() < 1e-12);
+        // Of weights 2.75 and 2.75 in 4.6, from 0.9 on, which is about 1, to 2.75, which is about 3.
+        let law = |both: f64| {
+            let f = |n: f64| ln_gamma(n + 1.0);
+            let (n, x, y) = (4.6, 2.75, 2.75);
+            let of = f(x) + f(y) + f(n - x) + f(n - y) - f(n);
+            (of - f(both) - f(x - both) - f(y - both) - f(n - x - y + both)).exp()
+        };
+        let part = |both: f64| both * (both * 4.6 / (2.75 * 2.75)).log2() * law(both);
+        let exact = (part(1.0) + part(2.0) + part(3.0)) / (law(1.0) + law(2.0) + law(3.0));
+        assert!((expected(4.6, 2.75, 2.75) - exact).abs() < 1e-12);
         assert_eq!(recommended_min_diff(15_002.0), 2.0);
         assert_eq!(recommended_min_diff(1e9), 25.0);
         assert_eq!(recommended_min_diff(100_000.0), 4.0);
