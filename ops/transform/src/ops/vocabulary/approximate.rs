@@ -23,7 +23,8 @@ const LIMIT: Param = Param { default: Default::Required, ..TOP_K };
 
 const SEMANTICS: &str = "As `tft.vocabulary`, by a Misra-Gries sketch of `top_k` counters: exact up \
     to twice as many distinct tokens; beyond that a token's frequency is too low by at most the \
-    share 1 / (top_k + 1) of all. Memory is bounded whatever the data.";
+    share 1 / (top_k + 1) of all. Memory is bounded whatever the data. Frequencies are written with \
+    a point, `37.0`, also without weights, as TFT writes them.";
 
 /// The approximate vocabulary, under a name of its own.
 pub(in crate::ops) const APPROXIMATE: Op = Op {
@@ -132,10 +133,7 @@ impl CombineFn for Approximate {
         }
         let mut making = Making::new(&self.options)?;
         for (frequency, token) in best.into_sorted() {
-            // Counts without weights are whole.
-            let whole = self.weights.is_none();
-            let count = if whole { Frequency::Count(frequency.value() as u64) } else { frequency };
-            making.push(count, &token)?;
+            making.push(frequency, &token)?;
         }
         making.finish(distinct)
     }
