@@ -7,7 +7,7 @@ use super::{KEY, key_dtype};
 use crate::dispatch;
 use crate::op::{Call, Default, Kernel, Kind, Op, Param, Takes, function};
 use crate::ops::elementwise::{Native, number, of_dtype};
-use crate::tensor::{Tensor, Values};
+use crate::tensor::{Strings, StringsBuilder, Tensor, Values};
 use crate::types::{DType, Dim, Type};
 use crate::vocabulary::{FileFormat, Vocabulary};
 
@@ -50,19 +50,20 @@ pub(in crate::ops) const KEY_INDEX: Op = Op {
 pub(in crate::ops) const VALUE_AT_INDEX: Op = Op {
     name: "tft.value_at_index",
     doc: "the values at places of a constant list",
-    semantics: "The value at each place; 0 at a place that is not in the list, such as -1. Missing \
-        places stay missing.",
+    semantics: "The value at each place; 0, or '', at a place that is not in the list, such as -1. \
+        Missing places stay missing.",
     examples: &[
         "tft.value_at_index([1.5, 2.5], n)",
         "tft.value_at_index([10, 20, 30], ns)",
         "tft.value_at_index(tft.mean_and_var_per_key(d, k)[1], k)",
+        "tft.value_at_index(tft.count_per_key(ss)[0], ns)",
     ],
     params: &[
         Param {
             name: "values",
             takes: Takes::Value { like: "" },
             default: Default::Required,
-            doc: "a constant list of numbers",
+            doc: "a constant list of numbers or strings",
         },
         Param {
             name: "index",
@@ -73,13 +74,19 @@ pub(in crate::ops) const VALUE_AT_INDEX: Op = Op {
     ],
     kind: Kind::Map {
         types: |call| {
-            let values = number(call, "values")?.dtype;
+            let values = call.ty("values")?.dtype;
+            if values != DType::String {
+                number(call, "values")?;
+            }
             list(call, "values", values)?;
             Ok(vec![of_dtype(call, "index", DType::Int64)?.with_dtype(values)])
         },
         kernel: |call| {
             let values = call.constant("values")?;
             let dtype = call.ty("values")?.dtype;
+            if dtype == DType::String {
+                return Ok(string_at_index(values.strings().clone()));
+            }
             dispatch!(dtype, T => value_at_index::<T>(values))
                 .ok_or_else(|| call.wrong_type("values", "a list of numbers"))
         },
@@ -105,6 +112,17 @@ fn value_at_index<T: Native + std::default::Default>(values: &Tensor) -> Box<dyn
             place.and_then(|place| values.get(place)).copied().unwrap_or_default()
         });
         Ok(inputs[1].with_values(T::values(found.collect())))
+    })
+}
+
+fn string_at_index(values: Strings) -> Box<dyn Kernel> {
+    function(move |_, inputs| {
+        let mut found = StringsBuilder::default();
+        for place in inputs[1].ints() {
+            let place = usize::try_from(*place).ok().filter(|place| *place < values.len());
+            found.push(place.map_or(&b""[..], |place| values.get(place)));
+        }
+        Ok(inputs[1].with_values(found.finish()?))
     })
 }
 
@@ -151,7 +169,6 @@ mod tests {
     use super::*;
     use crate::op::{Args, Literal};
     use crate::ops::numeric::testing::map;
-    use crate::tensor::Strings;
 
     #[test]
     fn keys_have_places() {
@@ -175,5 +192,10 @@ mod tests {
             Args::default().arg(Literal::from(vec![1.5, 2.5])).arg(index[0])
         });
         assert_eq!(found.floats(), [2.5, 0.0, 0.0, 0.0]);
+        let column = (Type::scalar(DType::Int64), Tensor::dense(3, vec![1i64, -1, 2]));
+        let found = map("tft.value_at_index", &[column], |index| {
+            Args::default().arg(Literal::from(vec!["a", "b"])).arg(index[0])
+        });
+        assert_eq!(found.strings().iter().collect::<Vec<_>>(), [&b"b"[..], b"", b""]);
     }
 }
