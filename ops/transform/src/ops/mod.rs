@@ -132,6 +132,7 @@ pub static OPS: &[Op] = &[
     tf::cross::CROSS,
     tf::cross::CROSS_HASHED,
     tf::select::WHERE,
+    tf::select::BOOLEAN_MASK,
     tf::fill::ZEROS_LIKE,
     tf::fill::ONES_LIKE,
     tf::fill::FILL_LIKE,

@@ -1,11 +1,12 @@
-//! `tf.where`: one value or another.
+//! `tf.where`, `tf.boolean_mask`: one value or another, or none.
 
 use engine::Result;
 
+use super::super::copied::copied;
 use super::super::elementwise::{Broadcast, Native, of_dtype, together};
 use super::super::params::{value, value_like};
 use crate::op::{Call, Kernel, Kind, Op, function};
-use crate::tensor::StringsBuilder;
+use crate::tensor::{StringsBuilder, Tensor, splits_of};
 use crate::types::{DType, Type};
 
 const OPERANDS: &[&str] = &["condition", "x", "y"];
@@ -51,6 +52,52 @@ pub(in super::super) const WHERE: Op = Op {
         keeps: "x",
     },
 };
+
+/// Values, or none.
+pub(in super::super) const BOOLEAN_MASK: Op = Op {
+    name: "tf.boolean_mask",
+    doc: "the values for which a condition holds, as a list for each row",
+    semantics: "Rows stay rows: one without such a value has an empty list, where TensorFlow drops the \
+        row. Analyzers see the same values. The mask has the shape of `x`, or one value for each row.",
+    examples: &[
+        "tf.boolean_mask(x, flag)",
+        "tf.boolean_mask(ns, math.greater(ns, 0))",
+        "tf.boolean_mask(ds, flag)",
+        "tf.boolean_mask(ss, math.not_equal(ss, ''))",
+        "tf.boolean_mask(vec, math.is_finite(vec))",
+        "tf.boolean_mask(flags, flags)",
+        "tf.boolean_mask(when, flag)",
+    ],
+    params: &[value("x", "a column"), value("mask", "booleans")],
+    kind: Kind::Map {
+        types: |call| {
+            of_dtype(call, "mask", DType::Bool)?;
+            let ty = together(call, MASKED)?.0;
+            let x = call.ty("x")?;
+            if x.constant || x.shape.len() > 1 || ty.shape != x.shape {
+                return Err(call.wrong_type("x", "a column of one dimension or none"));
+            }
+            Ok(vec![Type::var_len(x.dtype)])
+        },
+        kernel: |call| {
+            let (_, broadcast) = together(call, MASKED)?;
+            let shape = call.ty("x")?.shape.clone();
+            Ok(function(move |rows, inputs| {
+                let mask = broadcast.expand::<u8>(1, rows, inputs);
+                let ends = inputs[0].row_ends(&shape);
+                let kept = |row: usize| ends.range(row).filter(|&i| mask[i] != 0);
+                let values = copied(&inputs[..1], |copy| {
+                    (0..rows).flat_map(kept).for_each(|i| copy(0, i..i + 1));
+                })?;
+                Ok(Tensor::var_len(splits_of((0..rows).map(|row| kept(row).count()))?, values))
+            }))
+        },
+        domain: Some(|call| call.domains[0]),
+        keeps: "",
+    },
+};
+
+const MASKED: &[&str] = &["x", "mask"];
 
 /// The range of an operand, if it is known.
 fn of(call: &Call<'_>, param: &str) -> Option<(i64, i64)> {
@@ -109,6 +156,18 @@ mod tests {
             "tf.where(math.equal(ss, 'b'), 'x', ss)",
             &ss,
             lists(&[2, 1], texts(&["a", "x", "c"])),
+        );
+        let x = [("x", floats(&[1.0, nan, 3.0])), ("flag", bools(&[true, false, true]))];
+        check("tf.boolean_mask(x, flag)", &x, lists(&[1, 0, 1], floats(&[1.0, 3.0])));
+        check(
+            "tf.boolean_mask(ss, math.not_equal(ss, 'b'))",
+            &ss[..1],
+            lists(&[1, 1], texts(&["a", "c"])),
+        );
+        check("tf.boolean_mask(ss, flag)", &ss, lists(&[2, 0], texts(&["a", "b"])));
+        refused(
+            "tf.boolean_mask(x, flags)",
+            "`tf.boolean_mask`: `x` is float32; a column of one dimension or none is wanted",
         );
         refused("tf.where(n, x, y)", "`tf.where`: `condition` is int64; bool is wanted");
         refused("tf.where(flag, x, n)", "`tf.where`: `x` is float32, `y` is int64");
