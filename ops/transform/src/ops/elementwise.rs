@@ -137,8 +137,8 @@ fn of_operands(call: &Call<'_>, operands: &[(&str, usize, &Type)]) -> Result<(Ty
                     "`{param}` and `{lead_param}` may have different numbers of values in a row"
                 ))
                 .with_hint(
-                    "Make both dense first, with `tft.sparse_tensor_to_dense_with_shape`, or \
-                     derive both from one column.",
+                    "Make one as long as the other with `tft.align_lists`, make both dense with \
+                     `tft.sparse_tensor_to_dense_with_shape`, or derive both from one column.",
                 ));
         } else if ty.constant && !constant {
             Side::Cycle

@@ -149,6 +149,7 @@ pub static OPS: &[Op] = &[
     tf::dense::TO_DENSE,
     tf::dense::RAGGED_TO_DENSE,
     tf::dense::FILL_IN_MISSING,
+    tf::dense::ALIGN_LISTS,
     tf::dense::LEFT_ALIGN,
     tf::dense::SEGMENT_INDICES,
     tf::dense::ROW_LENGTHS,

@@ -6,7 +6,7 @@ use engine::Result;
 
 use super::super::copied::copied;
 use super::super::elementwise::{number, of_dtype};
-use super::super::params::{X, option, required};
+use super::super::params::{X, option, required, value};
 use super::shape::fixed_shape;
 use crate::bind;
 use crate::op::{Args, Call, Default, Kernel, Kind, Literal, Op, Takes, function};
@@ -111,6 +111,52 @@ pub(in super::super) const FILL_IN_MISSING: Op = Op {
             _ => Ok(vec![x]),
         }
     }),
+};
+
+/// Lists as long as others.
+pub(in super::super) const ALIGN_LISTS: Op = Op {
+    name: "tft.align_lists",
+    doc: "lists as long as those of another column",
+    semantics: "Each row has as many values as that of `like`: more are dropped, and where there are \
+        less the default stands. So two columns whose lists go together in the data go together in \
+        operations; TensorFlow compares their lengths when it runs, and stops where they differ.",
+    examples: &[
+        "xs + tf.cast(tft.align_lists(ns, xs, 1), tf.float32)",
+        "tft.align_lists(ds, ns, 0.5)",
+        "tft.align_lists(ss, ns, 'none')",
+        "tft.align_lists(flags, ss, True)",
+        "tft.align_lists(times, xs)",
+    ],
+    params: &[X, value("like", "a column of lists"), DEFAULT_VALUE],
+    kind: Kind::Map {
+        types: |call| {
+            for name in ["x", "like"] {
+                if call.ty(name)?.shape != [Dim::Var] || call.ty(name)?.constant {
+                    return Err(call.wrong_type(name, "one list for each row"));
+                }
+            }
+            default_value(call)?;
+            Ok(vec![call.ty("x")?.clone()])
+        },
+        kernel: |call| {
+            let default = default_value(call)?;
+            Ok(function(move |rows, inputs| {
+                let (x, like) = (&inputs[0].splits[0], &inputs[1].splits[0]);
+                let values = copied(&[inputs[0], &default], |copy| {
+                    for row in 0..rows {
+                        let wanted = (like[row + 1] - like[row]) as usize;
+                        let (start, end) = (x[row] as usize, x[row + 1] as usize);
+                        let there = wanted.min(end - start);
+                        copy(0, start..start + there);
+                        (there..wanted).for_each(|_| copy(1, 0..1));
+                    }
+                })?;
+                Ok(Tensor::var_len(like.clone(), values))
+            }))
+        },
+        domain: Some(with_default),
+        keeps: "like",
+    },
 };
 
 /// Aligned to the left, which lists are.
@@ -302,6 +348,15 @@ mod tests {
             floats(&[3.0, 9.0, 7.0]),
         );
         check("tft.sparse_tensor_left_align(xs)", &xs, xs[0].1.clone());
+        let both = [xs[0].clone(), ("ns", lists(&[1, 1, 3], ints(&[1, 2, 3, 4, 5])))];
+        let aligned = lists(&[2, 0, 4], ints(&[1, -1, 3, 4, 5, -1]));
+        check("tft.align_lists(ns, xs, -1)", &both, aligned);
+        let aligned = lists(&[1, 1, 3], floats(&[1.0, 9.0, 3.0, 4.0, 5.0]));
+        check("tft.align_lists(xs, ns, 9.0)", &both, aligned);
+        refused(
+            "tft.align_lists(x, xs)",
+            "`tft.align_lists`: `x` is float32; one list for each row is wanted",
+        );
         let nested =
             [("nested", lists(&[2, 0, 1], lists(&[1, 3, 0], texts(&["a", "b", "c", "d"]))))];
         let dense = "tft.sparse_tensor_to_dense_with_shape(nested, [None, 2, 2], '-')";

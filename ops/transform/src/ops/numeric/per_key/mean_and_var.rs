@@ -7,9 +7,11 @@ use ops::sketch::ExactSum;
 use serde_bytes::ByteBuf;
 
 use super::key_index::{KEY_INDEX, VALUE_AT_INDEX};
-use super::{KEY, KEY_VOCABULARY_FILENAME, Pairs, two_by_key, types};
+use super::{
+    ELEMENTWISE, KEY, KEY_VOCABULARY_FILENAME, Pairs, by_position, two_by_key, types, x_and_key,
+};
 use crate::analyzer::{Analyzer, Columns, Keyed, Pending, Sums, gather};
-use crate::op::{Args, Default, Kind, Op, Param, Takes};
+use crate::op::{Args, Kind, Op};
 use crate::ops::numeric::{OUTPUT_DTYPE, X, float_of};
 use crate::types::DType;
 
@@ -43,29 +45,22 @@ pub(in crate::ops) const SCALE_TO_Z_SCORE_PER_KEY: Op = Op {
     name: "tft.scale_to_z_score_per_key",
     doc: "a column scaled to mean 0 and variance 1 for each key",
     semantics: "As `tft.scale_to_z_score`, by the mean and variance of the values that have the same \
-        key. A key that was not seen in analysis leaves x as it is.",
+        key. A key that was not seen in analysis leaves x as it is. A list of keys has one for each \
+        value of a list `x`; where keys are missing they are '' or 0, as `tft.align_lists` fills them \
+        in.",
     examples: &[
         "tft.scale_to_z_score_per_key(x, key)",
         "tft.scale_to_z_score_per_key(ns, k)",
         "tft.scale_to_z_score_per_key(vec, s)",
+        "tft.scale_to_z_score_per_key(ds, ns)",
+        "tft.scale_to_z_score_per_key(vec, key, elementwise=True)",
     ],
-    params: &[
-        X,
-        KEY,
-        Param {
-            name: "elementwise",
-            takes: Takes::Bool,
-            default: Default::Bool(false),
-            doc: "not supported, as in TFT",
-        },
-        KEY_VOCABULARY_FILENAME,
-        OUTPUT_DTYPE,
-    ],
+    params: &[X, KEY, ELEMENTWISE, KEY_VOCABULARY_FILENAME, OUTPUT_DTYPE],
     kind: Kind::Compose(|builder, call| {
-        if call.is("elementwise") {
-            return Err(call.wrong("`elementwise=True` is not supported by key"));
+        if let Some(found) = by_position(builder, call, &[OUTPUT_DTYPE.name])? {
+            return Ok(found);
         }
-        let (x, key) = (call.value("x")?, call.value("key")?);
+        let (x, key) = x_and_key(builder, call)?;
         let args = Args::default().arg(x).arg(key);
         let args = args.with("output_dtype", call.get("output_dtype"));
         let found = builder.call(MEAN_AND_VAR_PER_KEY.name, args)?;

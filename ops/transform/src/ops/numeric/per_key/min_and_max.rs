@@ -6,10 +6,12 @@ use engine::{KeyTable, KeyedBlock, PCollection, Result};
 use serde_bytes::ByteBuf;
 
 use super::key_index::{KEY_INDEX, VALUE_AT_INDEX};
-use super::{KEY, KEY_VOCABULARY_FILENAME, Pairs, two_by_key, types};
+use super::{
+    ELEMENTWISE, KEY, KEY_VOCABULARY_FILENAME, Pairs, by_position, two_by_key, types, x_and_key,
+};
 use crate::analyzer::{Analyzer, Columns, Extremes, Keyed, Pending, gather};
 use crate::graph::Builder;
-use crate::op::{Args, Bound, Default, Kind, Op, Param, Ref, Takes};
+use crate::op::{Args, Bound, Kind, Op, Ref};
 use crate::ops::numeric::scale_by_min_max::{
     MIN_MAX_SCALE, OUTPUT_DTYPE as SCALED_DTYPE, OUTPUT_MAX, OUTPUT_MIN,
 };
@@ -42,13 +44,6 @@ pub(in crate::ops) const MIN_AND_MAX_PER_KEY: Op = Op {
 const SEMANTICS: &str = "As `tft.scale_by_min_max`, by the range of the values that have the same key. A \
     key that was not seen in analysis, or has one distinct value, gives sigmoid(x), moved to the range.";
 
-const NO_ELEMENTWISE: Param = Param {
-    name: "elementwise",
-    takes: Takes::Bool,
-    default: Default::Bool(false),
-    doc: "not supported, as in TFT",
-};
-
 /// The mapper with its analyzer.
 pub(in crate::ops) const SCALE_BY_MIN_MAX_PER_KEY: Op = Op {
     name: "tft.scale_by_min_max_per_key",
@@ -57,19 +52,12 @@ pub(in crate::ops) const SCALE_BY_MIN_MAX_PER_KEY: Op = Op {
     examples: &[
         "tft.scale_by_min_max_per_key(x, key, -1.0, 1.0)",
         "tft.scale_by_min_max_per_key(ns, s)",
+        "tft.scale_by_min_max_per_key(xs, ss)",
+        "tft.scale_by_min_max_per_key(vec, key, elementwise=True)",
     ],
-    params: &[
-        X,
-        KEY,
-        OUTPUT_MIN,
-        OUTPUT_MAX,
-        NO_ELEMENTWISE,
-        KEY_VOCABULARY_FILENAME,
-        SCALED_DTYPE,
-    ],
+    params: &[X, KEY, OUTPUT_MIN, OUTPUT_MAX, ELEMENTWISE, KEY_VOCABULARY_FILENAME, SCALED_DTYPE],
     kind: Kind::Compose(|builder, call| {
-        let args = ["output_min", "output_max"];
-        compose(builder, call, args.map(|name| (name, call.get(name))).to_vec())
+        compose(builder, call, &["output_min", "output_max", "output_dtype"])
     }),
 };
 
@@ -79,19 +67,15 @@ pub(in crate::ops) const SCALE_TO_0_1_PER_KEY: Op = Op {
     doc: "a column scaled to the range from 0 to 1 for each key",
     semantics: SEMANTICS,
     examples: &["tft.scale_to_0_1_per_key(x, key)", "tft.scale_to_0_1_per_key(d, k)"],
-    params: &[X, KEY, NO_ELEMENTWISE, KEY_VOCABULARY_FILENAME, SCALED_DTYPE],
-    kind: Kind::Compose(|builder, call| compose(builder, call, Vec::new())),
+    params: &[X, KEY, ELEMENTWISE, KEY_VOCABULARY_FILENAME, SCALED_DTYPE],
+    kind: Kind::Compose(|builder, call| compose(builder, call, &["output_dtype"])),
 };
 
-fn compose(
-    builder: &mut Builder,
-    call: &Bound,
-    ends: Vec<(&str, crate::op::Arg)>,
-) -> Result<Vec<Ref>> {
-    if call.is("elementwise") {
-        return Err(call.wrong("`elementwise=True` is not supported by key"));
+fn compose(builder: &mut Builder, call: &Bound, keep: &[&str]) -> Result<Vec<Ref>> {
+    if let Some(found) = by_position(builder, call, keep)? {
+        return Ok(found);
     }
-    let (x, key) = (call.value("x")?, call.value("key")?);
+    let (x, key) = x_and_key(builder, call)?;
     // Ranges in double precision, so that integers keep theirs; the scaling itself rounds.
     let args = Args::default().arg(x).arg(key).with("output_dtype", DType::Float64);
     let found = builder.call(MIN_AND_MAX_PER_KEY.name, args)?;
@@ -99,8 +83,7 @@ fn compose(
     let mut at = |values| builder.one(VALUE_AT_INDEX.name, Args::default().arg(values).arg(index));
     let (min, max) = (at(found[1])?, at(found[2])?);
     let args = Args::default().arg(x).arg(min).arg(max);
-    let args = args.with("output_dtype", call.get("output_dtype"));
-    let args = ends.into_iter().fold(args, |args, (name, arg)| args.with(name, arg));
+    let args = keep.iter().fold(args, |args, name| args.with(name, call.get(name)));
     builder.call(MIN_MAX_SCALE.name, args)
 }
 

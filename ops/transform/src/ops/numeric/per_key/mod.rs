@@ -10,7 +10,8 @@ use serde_bytes::ByteBuf;
 
 use super::floats;
 use crate::analyzer::Columns;
-use crate::op::{Call, Default, Param, Takes};
+use crate::graph::Builder;
+use crate::op::{Args, Bound, Call, Default, Param, Ref, Takes};
 use crate::ops::elementwise::{Broadcast, number, together};
 use crate::tensor::{StringsBuilder, Tensor, Values, splits_of};
 use crate::types::{DType, Dim, Type};
@@ -37,6 +38,57 @@ pub(super) const KEY_VOCABULARY_FILENAME: Param = Param {
     default: Default::None,
     doc: "accepted and not used: keys and values are constants of the graph, never a file",
 };
+
+/// `x` and `key` of a mapper; lists of keys are made as long as those of `x`, with '' or 0 for a key
+/// that is missing.
+///
+/// # Errors
+/// When either is no value.
+pub(super) fn x_and_key(builder: &mut Builder, call: &Bound) -> Result<(Ref, Ref)> {
+    let (x, key) = (call.value("x")?, call.value("key")?);
+    let lists = [x, key].iter().all(|value| builder.ty(*value).shape == [Dim::Var]);
+    if !lists || builder.graph().structure(x) == builder.graph().structure(key) {
+        return Ok((x, key));
+    }
+    Ok((x, builder.one("tft.align_lists", Args::default().arg(key).arg(x))?))
+}
+
+/// Whether positions of vectors are scaled by themselves.
+pub(super) const ELEMENTWISE: Param = Param {
+    name: "elementwise",
+    takes: Takes::Bool,
+    default: Default::Bool(false),
+    doc: "each position of a vector by itself",
+};
+
+/// A mapper of `x` and `key` at each position of vectors, if that is asked for: as many calls as there
+/// are positions, their results side by side.
+///
+/// # Errors
+/// When rows are no vectors.
+pub(super) fn by_position(
+    builder: &mut Builder,
+    call: &Bound,
+    keep: &[&str],
+) -> Result<Option<Vec<Ref>>> {
+    let (x, key) = x_and_key(builder, call)?;
+    let n = match builder.ty(x).shape[..] {
+        _ if !call.is("elementwise") => return Ok(None),
+        [] => return Ok(None),
+        [Dim::Fixed(n)] => n,
+        _ => return Err(call.wrong("`elementwise=True` is for vectors of one length")),
+    };
+    let single = builder.ty(key).is_scalar();
+    let mut results = Vec::new();
+    for i in 0..i64::from(n) {
+        let mut at = |value| builder.one("tf.gather", Args::default().arg(value).arg(i));
+        let (x, key) = (at(x)?, if single { key } else { at(key)? });
+        let args = Args::default().with("x", x).with("key", key);
+        let args = keep.iter().fold(args, |args, name| args.with(name, call.get(name)));
+        results.push(builder.one(call.op.name, args)?);
+    }
+    Ok(Some(vec![builder.one("tf.stack", Args::default().arg(results).with("axis", 1))?]))
+}
 
 /// Which key each value of `x` has.
 pub(super) struct Pairs {

@@ -6,7 +6,7 @@ use engine::{KeyState, KeyTable, KeyedBlock, KeyedCombineFn, PCollection, Result
 use ops::sketch::{Quantiles, Weight};
 
 use super::key_index::KEY_INDEX;
-use super::{KEY, Pairs, by_key, key_dtype, keys_tensor};
+use super::{KEY, Pairs, by_key, key_dtype, keys_tensor, x_and_key};
 use crate::analyzer::{Analyzer, Columns, Keyed, Pending, Sums};
 use crate::op::{Args, Call, Default, Kind, Op, Param, Takes, function};
 use crate::ops::elementwise::{Broadcast, number, of_dtype, together};
@@ -65,17 +65,19 @@ pub(in crate::ops) const BUCKETIZE_PER_KEY: Op = Op {
     examples: &[
         "tft.bucketize_per_key(x, key, 3)",
         "tft.bucketize_per_key(ns, k, 2, epsilon=0.1)",
+        "tft.bucketize_per_key(xs, ss, 3)",
         "tft.bucketize_per_key(d, s, 4, weights=weight)",
     ],
     params: &[X, KEY, NUM_BUCKETS, EPSILON, WEIGHTS],
     kind: Kind::Compose(|builder, call| {
-        let args = ["x", "key", "num_buckets", "epsilon", "weights"];
-        let args =
-            args.into_iter().fold(Args::default(), |args, name| args.with(name, call.get(name)));
+        let (x, key) = x_and_key(builder, call)?;
+        let args = Args::default().arg(x).arg(key);
+        let args = ["num_buckets", "epsilon", "weights"]
+            .into_iter()
+            .fold(args, |args, name| args.with(name, call.get(name)));
         let found = builder.call(QUANTILES_PER_KEY.name, args)?;
-        let args = Args::default().arg(call.value("key")?).arg(found[0]);
-        let index = builder.one(KEY_INDEX.name, args)?;
-        let args = Args::default().arg(call.value("x")?).arg(index).arg(found[1]);
+        let index = builder.one(KEY_INDEX.name, Args::default().arg(key).arg(found[0]))?;
+        let args = Args::default().arg(x).arg(index).arg(found[1]);
         builder.call(APPLY_BUCKETS_PER_KEY.name, args)
     }),
 };
