@@ -16,7 +16,7 @@ use crate::types::Type;
 
 /// Raised when an operation gives other results than before, or an input is read otherwise: states
 /// that were cached by older versions are not found any more.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// An argument as far as it matters.
 #[derive(Serialize)]

@@ -34,13 +34,18 @@ pub(in crate::ops) const HISTOGRAM: Op = Op {
     name: "tft.histogram",
     doc: "how many values of a column are in each bucket, and the buckets' boundaries",
     semantics: "n boundaries make n - 1 buckets. All boundaries are moved by -0.0001, as in TFT, and \
-        come back so, as float32 of shape [1, n]. Values outside are in the first or last bucket, NaN \
-        in the last. A number of boundaries takes a pass of its own, for the range. With \
-        `categorical=True`: see `tft.category_counts`; the values are second.",
+        come back so, as float32 of shape [1, n]. A value on a boundary is below it. Values outside are \
+        in the first or last bucket, infinite ones, too; NaN is in the first. A number of boundaries \
+        takes a pass of its own, for the range of finite values (TFT has boundaries of NaN where a \
+        value is NaN or infinite). With `categorical=True`: see `tft.category_counts`; the values are \
+        second.",
     examples: &[
         "nvec + tft.histogram(x, boundaries=[0.0, 1.0, 2.0, 3.0])[0]",
         "x + tft.histogram(x, boundaries=5)[1]",
         "tft.apply_buckets(x, tft.histogram(ns, boundaries=[1, 2, 3])[1])",
+        "tft.apply_buckets(x, tft.histogram(x, boundaries=5)[1])",
+        "tft.apply_buckets(xs, tft.histogram(ds, boundaries=7)[1])",
+        "tft.apply_buckets(n, tft.histogram(ns, boundaries=3)[1])",
         "tft.key_index(k, tft.histogram(ns, categorical=True)[1])",
     ],
     params: &[X, HISTOGRAM_BOUNDARIES, CATEGORICAL],
@@ -60,7 +65,7 @@ fn histogram(builder: &mut Builder, call: &Bound) -> Result<Vec<Ref>> {
                 if builder.ty(given).dtype != DType::Int64 || n.ints()[0] < 2 {
                     return Err(call.wrong("`boundaries` must be a list, or at least 2"));
                 }
-                let args = Args::default().arg(x);
+                let args = Args::default().arg(x).with("finite", true);
                 let range = builder.call(MIN_AND_MAX.name, args)?;
                 let args = Args::default().arg(range[0]).arg(range[1]).arg(n.ints()[0]);
                 builder.one(EQUAL_WIDTH_BOUNDARIES.name, args)?
@@ -88,8 +93,13 @@ pub(in crate::ops) const EQUAL_WIDTH_BOUNDARIES: Op = Op {
     name: "tft.equal_width_boundaries",
     doc: "boundaries at equal distances from `min` to `max`, as a histogram moves them",
     semantics: "float32 of shape [1, num], each min + (max - min) * (i / (num - 1)) - 0.0001; the last \
-        is max - 0.0001. NaN where an end is NaN.",
-    examples: &["tft.apply_buckets(x, tft.equal_width_boundaries(0.0, 1.0, 5))"],
+        is max - 0.0001. Without a range, which is where an end is not finite or `max` is the lesser \
+        one, both ends are taken for 0.",
+    examples: &[
+        "tft.apply_buckets(x, tft.equal_width_boundaries(0.0, 1.0, 5))",
+        "tft.apply_buckets(d, tft.equal_width_boundaries(-3e38, 3e38, 4))",
+        "tft.apply_buckets(x, tft.equal_width_boundaries(tft.min(x), tft.max(x), 4))",
+    ],
     params: &[
         Param {
             name: "min",
@@ -120,12 +130,10 @@ pub(in crate::ops) const EQUAL_WIDTH_BOUNDARIES: Op = Op {
         kernel: |call| {
             let num = call.int_from("num", 2)? as usize;
             Ok(function(move |_, inputs| {
-                let (min, max) = (f32::all(inputs[0])[0], f32::all(inputs[1])[0]);
-                // In the order of TensorFlow's `linspace`, for its very bits.
-                let share = |i: usize| i as f32 / (num - 1) as f32;
-                let inner = (0..num - 1).map(|i| min + (max - min) * share(i) + SHIFT);
-                let all: Vec<f32> = inner.chain([max + SHIFT]).collect();
-                Ok(Tensor::dense(1, all))
+                Ok(Tensor::dense(
+                    1,
+                    equal_width(f32::all(inputs[0])[0], f32::all(inputs[1])[0], num),
+                ))
             }))
         },
         domain: None,
@@ -133,12 +141,30 @@ pub(in crate::ops) const EQUAL_WIDTH_BOUNDARIES: Op = Op {
     },
 };
 
+/// Moved boundaries from `min` to `max`, which ascend whatever these are.
+fn equal_width(min: f32, max: f32, num: usize) -> Vec<f32> {
+    let is_range = min.is_finite() && max.is_finite() && min <= max;
+    let (min, max) = if is_range { (min, max) } else { (0.0, 0.0) };
+    let width = max - min;
+    let inner = (0..num - 1).map(|i| {
+        // In the order of TensorFlow's `linspace`, for its very bits.
+        let share = i as f32 / (num - 1) as f32;
+        let inner = if width.is_finite() {
+            min + width * share
+        } else {
+            (f64::from(min) + (f64::from(max) - f64::from(min)) * f64::from(share)) as f32
+        };
+        inner.min(max)
+    });
+    inner.chain([max]).map(|boundary| boundary + SHIFT).collect()
+}
+
 /// The counting half.
 pub(in crate::ops) const BUCKET_COUNTS: Op = Op {
     name: "tft.bucket_counts",
     doc: "how many values are between each two boundaries",
-    semantics: "int64, one count less than there are boundaries. Compared as float32. Values below the \
-        second boundary are in the first bucket; those from the last but one on, and NaN, in the last.",
+    semantics: "int64, one count less than there are boundaries. Compared as float32. NaN and values up \
+        to the second boundary are in the first bucket; those above the last but one in the last.",
     examples: &["nvec + tft.bucket_counts(x, [0.0, 1.0, 2.0, 3.0])"],
     params: &[
         X,
@@ -165,9 +191,14 @@ fn buckets(call: &Call<'_>) -> Result<usize> {
     }
 }
 
-/// The boundaries between buckets: all but the first and the last.
-fn inner(boundaries: &[f32]) -> &[f32] {
-    &boundaries[1..boundaries.len() - 1]
+/// The bucket of each value: how many boundaries are below it, without the first and the last.
+fn bucket(boundaries: &[f32], values: &[f32]) -> Vec<i64> {
+    let inner = &boundaries[1..boundaries.len() - 1];
+    // Turned round, so that a value on a boundary, and NaN, count as below it.
+    let turned: Vec<f32> = inner.iter().rev().map(|boundary| -boundary).collect();
+    let values: Vec<f32> = values.iter().map(|value| -value).collect();
+    let above = assign(&turned, &values).into_iter();
+    above.map(|above| inner.len() as i64 - above).collect()
 }
 
 struct BucketCounts {
@@ -187,7 +218,7 @@ impl CombineFn for BucketCounts {
     }
     fn add_input(&self, acc: &mut Vec<u64>, input: &Columns) -> Result<()> {
         let boundaries = f32::all(&input.tensors[1]);
-        let buckets = f32::each(&input.tensors[0], |values| assign(inner(&boundaries), values));
+        let buckets = f32::each(&input.tensors[0], |values| bucket(&boundaries, values));
         buckets.iter().for_each(|bucket| acc[*bucket as usize] += 1);
         Ok(())
     }
@@ -211,6 +242,7 @@ pub(in crate::ops) const ESTIMATED_PROBABILITY_DENSITY: Op = Op {
     examples: &[
         "tft.estimated_probability_density(x)",
         "tft.estimated_probability_density(n, boundaries=4)",
+        "tft.estimated_probability_density(x, boundaries=4)",
         "tft.estimated_probability_density(xs, boundaries=[0.0, 1.0, 10.0])",
         "tft.estimated_probability_density(ss, categorical=True)",
     ],
@@ -230,7 +262,7 @@ pub(in crate::ops) const BUCKET_DENSITY: Op = Op {
     name: "tft.bucket_density",
     doc: "the density of a histogram at each value",
     semantics: "counts / sum of counts / mean width of buckets, in float32, for the bucket that a value \
-        is in; the first or last for values outside, the last for NaN. Without counts 0.",
+        is in; the first or last for values outside, the first for NaN. Without counts 0.",
     examples: &["tft.bucket_density(xs, [3, 1], [0.0, 1.0, 2.0])"],
     params: &[
         X,
@@ -269,7 +301,7 @@ fn bucket_density(call: &Call<'_>) -> Result<Box<dyn Kernel>> {
     let density = |count: &i64| if total == 0.0 { 0.0 } else { *count as f32 / total / width };
     let densities: Vec<f32> = counts.iter().map(density).collect();
     Ok(function(move |_, inputs| {
-        let found = f32::each(inputs[0], |values| assign(inner(&boundaries), values));
+        let found = f32::each(inputs[0], |values| bucket(&boundaries, values));
         let found: Vec<f32> = found.iter().map(|bucket| densities[*bucket as usize]).collect();
         Ok(inputs[0].with_values(found))
     }))
@@ -292,8 +324,8 @@ mod tests {
             assert_eq!(f.extract_output(acc).unwrap()[0].ints(), expected, "{values:?}");
         };
         check(&[], &[0, 0]);
-        check(&[-1.0, 0.5, 1.0, 1.5, 9.0], &[2, 3]);
-        check(&[f32::NAN, f32::NEG_INFINITY, f32::INFINITY], &[1, 2]);
+        check(&[-1.0, 0.5, 1.0, 1.5, 9.0], &[3, 2]);
+        check(&[f32::NAN, f32::NEG_INFINITY, f32::INFINITY], &[2, 1]);
     }
 
     #[test]
@@ -310,6 +342,24 @@ mod tests {
     }
 
     #[test]
+    fn boundaries_ascend_whatever_the_range() {
+        let check = |min: f32, max: f32, expected: &[f32]| {
+            assert_eq!(equal_width(min, max, expected.len()), expected, "{min} {max}");
+        };
+        let (inf, nan, none) = (f32::INFINITY, f32::NAN, [-0.0001; 3]);
+        check(nan, nan, &none);
+        check(-inf, 1.0, &none);
+        check(0.0, inf, &none);
+        check(1.0, 0.0, &none);
+        check(2.0, 2.0, &[1.9999; 3]);
+        check(f32::MIN, f32::MAX, &[f32::MIN, -0.0001, f32::MAX]);
+        for (min, max) in [(-1.0, 1e-9), (0.1, 0.300_000_04), (-3e38, 3e38), (1e-45, 7e-45)] {
+            let found = equal_width(min, max, 100_001);
+            assert!(found.is_sorted() && found[100_000] == max + SHIFT, "{min} {max}");
+        }
+    }
+
+    #[test]
     fn densities_of_a_histogram() {
         let column = (Type::scalar(DType::Float32), Tensor::dense(3, vec![-1.0f32, 1.5, f32::NAN]));
         let density = |counts: Vec<i64>| {
@@ -318,7 +368,7 @@ mod tests {
                 Args::default().arg(x[0]).arg(crate::Literal::from(counts)).arg(boundaries)
             })
         };
-        assert_eq!(density(vec![1, 3]).floats(), [0.125, 0.375, 0.375]);
+        assert_eq!(density(vec![1, 3]).floats(), [0.125, 0.375, 0.125]);
         assert_eq!(density(vec![0, 0]).floats(), [0.0; 3]);
     }
 }

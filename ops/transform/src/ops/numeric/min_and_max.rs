@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{REDUCE, X, positions};
 use crate::analyzer::{Analyzer, Columns};
-use crate::op::{Call, Kind, Op, Param};
+use crate::op::{Call, Default, Kind, Op, Param, Takes};
 use crate::ops::elementwise::Native;
 use crate::tensor::Tensor;
 use crate::types::{DType, Type};
@@ -44,8 +44,22 @@ pub(in crate::ops) const MIN_AND_MAX: Op = Op {
     name: "tft.min_and_max",
     doc: "the least and the greatest value of a column",
     semantics: SEMANTICS,
-    examples: &["xs - tft.min_and_max(xs)[0]", "n - tft.min_and_max(ns)[1]"],
-    params: PARAMS,
+    examples: &[
+        "xs - tft.min_and_max(xs)[0]",
+        "n - tft.min_and_max(ns)[1]",
+        "xs - tft.min_and_max(xs, finite=True)[0]",
+        "vec - tft.min_and_max(vec, reduce_instance_dims=False, finite=True)[1]",
+    ],
+    params: &[
+        X,
+        REDUCE,
+        Param {
+            name: "finite",
+            takes: Takes::Bool,
+            default: Default::Bool(false),
+            doc: "NaN and infinities are not looked at",
+        },
+    ],
     kind: Kind::Analyze {
         types: |call| {
             let ty = output_type(call)?;
@@ -54,10 +68,11 @@ pub(in crate::ops) const MIN_AND_MAX: Op = Op {
         analyzer: |call| {
             let ty = output_type(call)?;
             let n = ty.fixed_len().unwrap_or(1);
+            let finite = call.is("finite");
             Ok(Analyzer::Global(match ty.dtype {
-                DType::Float32 => Box::new(MinAndMax::<f32>::new(n)),
-                DType::Float64 => Box::new(MinAndMax::<f64>::new(n)),
-                _ => Box::new(MinAndMax::<i64>::new(n)),
+                DType::Float32 => Box::new(MinAndMax::<f32>::new(n, finite)),
+                DType::Float64 => Box::new(MinAndMax::<f64>::new(n, finite)),
+                _ => Box::new(MinAndMax::<i64>::new(n, false)),
             }))
         },
     },
@@ -85,6 +100,8 @@ pub(in crate::ops) trait Ordered:
     fn most(self, other: Self) -> Self;
     /// The value, with one zero only.
     fn one_zero(self) -> Self;
+    /// Whether it is neither NaN nor infinite.
+    fn is_finite(self) -> bool;
 }
 
 impl Ordered for i64 {
@@ -98,6 +115,9 @@ impl Ordered for i64 {
     }
     fn one_zero(self) -> i64 {
         self
+    }
+    fn is_finite(self) -> bool {
+        true
     }
 }
 
@@ -116,6 +136,9 @@ macro_rules! ordered {
             }
             fn one_zero(self) -> $float {
                 if self.is_nan() { $float::NAN } else { self + 0.0 }
+            }
+            fn is_finite(self) -> bool {
+                $float::is_finite(self)
             }
         }
     )*};
@@ -166,12 +189,13 @@ impl<T: Ordered> Range<T> {
 /// Ranges of each position of a row.
 struct MinAndMax<T> {
     positions: usize,
+    finite: bool,
     of: PhantomData<fn(T)>,
 }
 
 impl<T> MinAndMax<T> {
-    fn new(positions: usize) -> Self {
-        MinAndMax { positions, of: PhantomData }
+    fn new(positions: usize, finite: bool) -> Self {
+        MinAndMax { positions, finite, of: PhantomData }
     }
 }
 
@@ -190,7 +214,12 @@ impl<T: Ordered> CombineFn for MinAndMax<T> {
 
     fn add_input(&self, acc: &mut Vec<Range<T>>, input: &Columns) -> Result<()> {
         let values = T::of(&input.tensors[0]);
-        if let [range] = acc.as_mut_slice() {
+        if self.finite {
+            let places = (0..self.positions).cycle();
+            for (place, value) in places.zip(values).filter(|(_, value)| value.is_finite()) {
+                acc[place].add(*value);
+            }
+        } else if let [range] = acc.as_mut_slice() {
             range.merge(Range::of(values));
         } else {
             for row in values.chunks_exact(self.positions.max(1)) {
@@ -218,7 +247,7 @@ mod tests {
 
     fn ends<T: Ordered>(values: &[T], positions: usize) -> Vec<Tensor> {
         let tensor = Tensor::dense(values.len() / positions, T::values(values.to_vec()));
-        combine(&MinAndMax::<T>::new(positions), &[tensor], positions)
+        combine(&MinAndMax::<T>::new(positions, false), &[tensor], positions)
     }
 
     #[test]
@@ -245,6 +274,20 @@ mod tests {
         check(&[], i64::MAX, i64::MIN + 1);
         check(&[i64::MIN], i64::MIN, i64::MIN);
         check(&[i64::MIN, 0, i64::MAX], i64::MIN, i64::MAX);
+    }
+
+    #[test]
+    fn the_range_of_finite_values() {
+        let check = |values: &[f64], positions: usize, expected: &str| {
+            let tensor = Tensor::dense(values.len() / positions, values.to_vec());
+            let found = combine(&MinAndMax::<f64>::new(positions, true), &[tensor], positions);
+            let found = [found[0].doubles(), found[1].doubles()];
+            assert_eq!(format!("{found:?}"), expected, "{values:?}");
+        };
+        let (inf, nan) = (f64::INFINITY, f64::NAN);
+        check(&[nan, 2.0, inf, -0.0, -inf], 1, "[[0.0], [2.0]]");
+        check(&[nan, inf], 1, "[[NaN], [NaN]]");
+        check(&[nan, 1.0, 2.0, inf], 2, "[[2.0, 1.0], [2.0, 1.0]]");
     }
 
     #[test]
