@@ -6,6 +6,8 @@ use std::fmt;
 use allocative::Allocative;
 use engine::Error;
 use starlark::any::ProvidesStaticType;
+use starlark::environment::{Methods, MethodsBuilder};
+use starlark::starlark_module;
 use starlark::values::none::NoneType;
 use starlark::values::tuple::AllocTuple;
 use starlark::values::{
@@ -76,8 +78,23 @@ impl Column {
     }
 }
 
+/// What TensorFlow's tensors can be asked for.
+#[starlark_module]
+fn methods(builder: &mut MethodsBuilder) {
+    /// The column as it is: lists are both ragged and sparse.
+    fn to_sparse<'v>(this: Value<'v>) -> starlark::Result<Value<'v>> {
+        Ok(this)
+    }
+}
+
+starlark::methods_static!(METHODS = methods);
+
 #[starlark_value(type = "column")]
 impl<'v> StarlarkValue<'v> for Column {
+    fn get_methods() -> Option<&'static Methods> {
+        Some(METHODS.methods())
+    }
+
     fn to_bool(&self) -> bool {
         self.session.asked(self.value);
         true

@@ -23,6 +23,9 @@ use crate::session::Session;
 const KEY_FN: &str = "key_fn";
 const KEYS: &str = "keys";
 
+/// What TensorFlow calls the node that it makes: accepted, for nodes have no names here.
+const NAME: &str = "name";
+
 /// A function that writes a call of an operation into the graph.
 #[derive(Debug, ProvidesStaticType, NoSerialize, StarlarkPagablePanic, Allocative)]
 pub(crate) struct Operation {
@@ -54,6 +57,9 @@ impl<'v> StarlarkValue<'v> for Operation {
             args.positional.push(argument(value, &session)?);
         }
         for (name, value) in arguments.names_map()? {
+            if name.as_str() == NAME && (value.is_none() || value.unpack_str().is_some()) {
+                continue;
+            }
             if name.as_str() == KEY_FN && !value.is_none() {
                 let column = args.positional.first().cloned().or_else(|| {
                     let named = args.named.iter().find(|(name, _)| name == "x");

@@ -83,6 +83,14 @@ fn operators_are_operations_on_either_side() {
 }
 
 #[test]
+fn what_tensorflow_takes_is_accepted() {
+    check("tf.strings.split(s).to_sparse()", "strings.split(s)");
+    check("tf.add(x, y, name = \"sum\")", "math.add(x, y)");
+    check("tft.scale_to_0_1(x, name = None)", "tft.min_max_scale(x, tft.min_and_max(x)[0], \
+        tft.min_and_max(x)[1])");
+}
+
+#[test]
 fn plain_values_keep_their_meaning() {
     check("x if 1 == 1 and 2 in [1, 2] and not 1 > 2 else y", "x");
     check("x if [1] + [2] == [1, 2] and \"a\" + \"b\" == \"ab\" else y", "x");
