@@ -22,6 +22,7 @@ mod schema;
 mod schema_cli;
 mod skew;
 mod support;
+mod tft_names;
 mod tidy;
 mod transform;
 mod transform_cli;

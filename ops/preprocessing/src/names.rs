@@ -24,6 +24,21 @@ const RENAMED: &[(&str, &str)] = &[
     ("tf.strings.to_hash_bucket_fast", "tft.hash_strings"),
 ];
 
+/// Other names of parameters, as TFT has them: the operation, the alias, the parameter.
+const PARAMETERS: &[(&str, &str, &str)] = &[
+    ("tft.apply_vocabulary", "deferred_vocab_filename_tensor", "vocabulary"),
+    ("tft.get_num_buckets_for_transformed_feature", "transformed_feature", "x"),
+    ("tft.hash_strings", "strings", "x"),
+    ("tft.segment_indices", "segment_ids", "x"),
+    ("tft.sparse_tensor_left_align", "sparse_tensor", "x"),
+];
+
+/// The parameter of an operation that modules call like this; its own name, unless TFT has another.
+pub fn parameter<'a>(op: &str, name: &'a str) -> &'a str {
+    let known = PARAMETERS.iter().find(|known| known.0 == op && known.1 == name);
+    known.map_or(name, |known| known.2)
+}
+
 /// Types that modules can name.
 const TYPES: &[DType] =
     &[DType::Bool, DType::Int64, DType::Float32, DType::Float64, DType::String, DType::Timestamp];
@@ -120,6 +135,11 @@ mod tests {
         for (alias, name) in RENAMED {
             assert!(!OPS.iter().any(|op| op.name == *alias), "{alias} is an operation");
             assert!(name.contains('.'));
+        }
+        for (name, alias, parameter) in PARAMETERS {
+            let op = OPS.iter().find(|op| op.name == *name).unwrap();
+            let is = |name: &str| op.params.iter().any(|param| param.name == name);
+            assert!(is(parameter) && !is(alias), "{name} {alias}");
         }
     }
 

@@ -16,6 +16,7 @@ use starlark::values::{
 use transform::{Arg, Args, Literal, Ref};
 
 use crate::column::{Column, Kind};
+use crate::names::parameter;
 use crate::session::Session;
 
 /// The argument that is a function of the tokens: it is called with the column of the first argument
@@ -72,7 +73,8 @@ impl<'v> StarlarkValue<'v> for Operation {
                 let keys = eval.eval_function(value, &[column], &[])?;
                 args.named.push((KEYS.to_owned(), argument(keys, &session)?));
             } else {
-                args.named.push((name.as_str().to_owned(), argument(value, &session)?));
+                let name = parameter(self.op, name.as_str());
+                args.named.push((name.to_owned(), argument(value, &session)?));
             }
         }
         session.check()?;

@@ -86,8 +86,12 @@ fn operators_are_operations_on_either_side() {
 fn what_tensorflow_takes_is_accepted() {
     check("tf.strings.split(s).to_sparse()", "strings.split(s)");
     check("tf.add(x, y, name = \"sum\")", "math.add(x, y)");
-    check("tft.scale_to_0_1(x, name = None)", "tft.min_max_scale(x, tft.min_and_max(x)[0], \
-        tft.min_and_max(x)[1])");
+    check("tft.hash_strings(strings = s, hash_buckets = 3)", "tft.hash_strings(s, hash_buckets=3)");
+    check(
+        "tft.scale_to_0_1(x, name = None)",
+        "tft.min_max_scale(x, tft.min_and_max(x)[0], \
+        tft.min_and_max(x)[1])",
+    );
 }
 
 #[test]

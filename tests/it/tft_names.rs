@@ -1,0 +1,59 @@
+//! Every function of TFT, with its parameters: what a module may type, by position or by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use transform::ops::OPS;
+
+/// Functions of TFT that are not operations, and why.
+const NOT_THERE: &[(&str, &str)] = &[
+    ("tft.annotate_asset", "files beside a graph are those of its vocabularies"),
+    ("tft.apply_pyfunc", "Python cannot be served; TFT has it for TensorFlow 1 alone"),
+    ("tft.experimental.annotate_sparse_output_shape", "lists have no shape but their lengths"),
+    ("tft.experimental.annotate_true_sparse_output", "lists are sparse as they are"),
+    (
+        "tft.experimental.ptransform_analyzer",
+        "an analyzer is a row of the table, not a Beam transform",
+    ),
+    ("tft.get_analyze_input_columns", "a question about a module; `frazil graph` answers it"),
+    ("tft.get_transform_input_columns", "a question about a module; `frazil graph` answers it"),
+    ("tft.make_and_track_object", "Keras layers are no operations"),
+];
+
+/// Parameters that are not there, or stand elsewhere: function, parameter, why.
+const OTHERWISE: &[(&str, &str, &str)] = &[
+    ("tft.apply_vocabulary", "lookup_fn", "a function of TensorFlow's tables, which are not there"),
+    ("tft.apply_vocabulary", "file_format", "it stands in the place of `lookup_fn`"),
+];
+
+#[test]
+fn every_function_of_tft_is_there() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read(path.join("tests/golden/transform/signatures.json")).unwrap();
+    let signatures: BTreeMap<String, Vec<String>> = serde_json::from_slice(&text).unwrap();
+    let (mut missing, mut otherwise) = (BTreeSet::new(), BTreeSet::new());
+    for (function, parameters) in &signatures {
+        let Some(op) = OPS.iter().find(|op| op.name == *function) else {
+            missing.insert(function.as_str());
+            continue;
+        };
+        let mut place = 0;
+        for parameter in parameters {
+            // The name of a node is accepted everywhere; a function of tokens becomes their `keys`.
+            let parameter = match parameter.as_str() {
+                "name" => continue,
+                "key_fn" => "keys",
+                other => preprocessing::parameter(function, other),
+            };
+            let found = op.params.iter().position(|param| param.name == parameter);
+            if found != Some(place) {
+                otherwise.insert((function.as_str(), parameter));
+            }
+            place += 1;
+        }
+    }
+    let not_there: BTreeSet<&str> = NOT_THERE.iter().map(|(name, _)| *name).collect();
+    assert_eq!(missing, not_there);
+    let listed: BTreeSet<_> = OTHERWISE.iter().map(|(name, param, _)| (*name, *param)).collect();
+    assert_eq!(otherwise, listed);
+}
