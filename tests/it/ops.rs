@@ -6,7 +6,10 @@ use std::path::Path;
 use datasets::{ReadOptions, inputs};
 use preprocessing::{Options, trace};
 use serde_json::Value;
-use transform::{DType, Dim, Program, Tensor, Type, Values};
+use transform::{DType, Program};
+
+use crate::transform_golden_own::columns;
+use crate::transform_rows::{Flat, Rows};
 
 /// Outputs of the golden that modules have no words for: other widths of integers, and functions
 /// that are not in the table.
@@ -29,32 +32,11 @@ const MEANT: &[(&str, &[u8], &str)] = &[
     ("s_full_match_any", b"\xf4\x90\x80\x80", "RE2 takes what is above U+10FFFF for a character"),
 ];
 
-fn columns() -> Vec<(String, Type)> {
-    let scalar = Type::scalar;
-    let columns = [
-        ("f", scalar(DType::Float32)),
-        ("g", scalar(DType::Float32)),
-        ("i", scalar(DType::Int64)),
-        ("j", scalar(DType::Int64)),
-        ("n", scalar(DType::Int64)),
-        ("s", scalar(DType::String)),
-        ("t", scalar(DType::String)),
-        ("decimal", scalar(DType::String)),
-        ("integer", scalar(DType::String)),
-        ("vector", Type::column(DType::Float32, [Dim::Fixed(3)])),
-        ("trio", Type::column(DType::String, [Dim::Fixed(3)])),
-        ("floats", Type::var_len(DType::Float32)),
-        ("ints", Type::var_len(DType::Int64)),
-        ("strings", Type::var_len(DType::String)),
-    ];
-    columns.map(|(name, ty)| (name.to_owned(), ty)).into()
-}
-
 #[test]
 fn operations_give_what_tensorflow_gives() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/transform/ops");
     let text = std::fs::read(folder.join("module.star")).unwrap();
-    let graph = trace("module.star", &text, &columns(), &Options::default());
+    let graph = trace("module.star", &text, &columns(&folder), &Options::default());
     let graph = graph.unwrap_or_else(|e| panic!("{e}"));
     let values: Vec<_> = graph.outputs.iter().map(|(_, value)| *value).collect();
     let program = Program::new(&graph, &values).unwrap();
@@ -66,36 +48,29 @@ fn operations_give_what_tensorflow_gives() {
     let golden: Value = serde_json::from_slice(&golden).unwrap();
     let golden = golden.as_object().unwrap();
 
-    let mut differ = Vec::new();
-    let mut first_row = 0;
+    let outputs = graph.outputs.iter();
+    let mut ours: Vec<Rows> =
+        outputs.map(|(name, value)| Rows::new(name, graph.ty(*value).dtype)).collect();
+    let mut texts = Rows::new("s", DType::String);
     for batch in source.read(0, 1000).unwrap() {
         let fed = transform::arrow::feed(&batch.unwrap().records, program.inputs()).unwrap();
         assert_eq!(fed.bad, []);
         let s = program.inputs().iter().position(|(name, _)| name == "s").unwrap();
-        let s = fed.tensors[s].clone();
+        texts.add(&fed.tensors[s], &program.inputs()[s].1);
         let found = program.run(fed.rows, fed.tensors).unwrap();
-        for ((name, value), tensor) in graph.outputs.iter().zip(&found) {
-            let ty = graph.ty(*value);
-            let rows = golden.get(name).unwrap_or_else(|| panic!("there is no golden `{name}`"));
-            let ends = tensor.row_ends(&ty.shape);
-            for row in 0..fed.rows {
-                let theirs = rows[first_row + row].as_array().unwrap();
-                let same = ends.range(row).len() == theirs.len()
-                    && ends.range(row).zip(theirs).all(|(i, value)| is(name, tensor, i, value));
-                if !same {
-                    let ours: Vec<_> = ends.range(row).map(|i| show(tensor, i)).collect();
-                    let text = s.strings().get(row).to_vec();
-                    differ.push((
-                        name.clone(),
-                        text,
-                        format!("row {row}: {ours:?}, not {theirs:?}"),
-                    ));
-                }
-            }
+        for (rows, ((_, value), tensor)) in ours.iter_mut().zip(graph.outputs.iter().zip(&found)) {
+            rows.add(tensor, graph.ty(*value));
         }
-        first_row += fed.rows;
     }
-    assert_eq!(first_row, 130);
+    assert_eq!(texts.ends.len(), 130);
+    let Flat::Texts(texts) = texts.values else { panic!("`s` is no text") };
+    let mut differ = Vec::new();
+    for (ours, (name, value)) in ours.iter().zip(&graph.outputs) {
+        let golden = golden.get(name).unwrap_or_else(|| panic!("there is no golden `{name}`"));
+        let theirs = Rows::of_json(name, graph.ty(*value).dtype, golden);
+        let rows = ours.differences(&theirs, |ours, theirs| is_float(name, ours, theirs));
+        differ.extend(rows.into_iter().map(|(row, how)| (name.clone(), texts[row].clone(), how)));
+    }
     let meant: BTreeSet<(&str, &[u8])> = MEANT.iter().map(|(name, s, _)| (*name, *s)).collect();
     let differing: BTreeSet<(&str, &[u8])> =
         differ.iter().map(|(name, s, _)| (name.as_str(), s.as_slice())).collect();
@@ -116,39 +91,11 @@ fn operations_give_what_tensorflow_gives() {
     assert_eq!(missing, left_out);
 }
 
-fn show(tensor: &Tensor, i: usize) -> String {
-    match &tensor.values {
-        Values::Bool(values) => values[i].to_string(),
-        Values::Int64(values) => values[i].to_string(),
-        Values::Float32(values) => format!("{:?}", values[i]),
-        Values::Float64(values) => format!("{:?}", values[i]),
-        Values::String(values) => format!("{:?}", values.get(i).escape_ascii().to_string()),
-        Values::Vocabulary(_) => String::new(),
-    }
-}
-
-/// Whether a value is that of the golden.
-fn is(name: &str, tensor: &Tensor, i: usize, golden: &Value) -> bool {
-    match &tensor.values {
-        Values::Int64(values) => golden.as_i64() == Some(values[i]),
-        Values::Float32(values) => is_float(name, values[i], golden),
-        Values::String(values) => {
-            // Bytes are strings of Latin-1.
-            let text = golden.as_str().unwrap();
-            values.get(i).iter().map(|&byte| byte as char).eq(text.chars())
-        }
-        _ => false,
-    }
-}
-
 /// The same number, or one beside it for functions that IEEE 754 leaves open.
-fn is_float(name: &str, ours: f32, golden: &Value) -> bool {
-    let theirs = match golden {
-        Value::String(word) => word.to_lowercase().parse().unwrap(),
-        number => number.as_f64().unwrap() as f32,
-    };
+fn is_float(name: &str, ours: f64, theirs: f64) -> bool {
     const OPEN: &[&str] =
         &["f_exp", "f_expm1", "f_log", "f_log1p", "f_sigmoid", "f_tanh", "f_pow", "f_reciprocal"];
+    let (ours, theirs) = (ours as f32, theirs as f32);
     // TensorFlow takes what is below the least normal number for 0.
     let flushed = |x: f32| if x.is_subnormal() { 0.0 } else { x };
     if ours.is_nan() || theirs.is_nan() {

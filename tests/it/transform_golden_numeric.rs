@@ -20,14 +20,14 @@ fn numbers_of_taxi_rides_are_as_tft_has_them() {
         vocabularies: &[],
         meant: &[
             ("covariance_vec", FLOAT32),
-            ("pca2_projected", FLOAT32),
+            ("pca2_projected[11376]", FLOAT32),
             ("tukey_hr_f1", SEARCH),
             ("tukey_location_f1", SEARCH),
             ("tukey_scale_f1", SEARCH),
             ("gauss_f0", SEARCH),
             ("gauss_f1", SEARCH),
             (
-                "b3_per_key",
+                "b3_per_key[1748]",
                 "TFT scales boundaries in float32, which moves a value that lies on one",
             ),
         ],
