@@ -107,6 +107,7 @@ fn takes(param: &Param) -> &'static str {
         Takes::Bool => "True or False",
         Takes::Str => "string",
         Takes::DType => "type",
+        Takes::File => "name of a file in the module's folder",
         Takes::Literal => "literal",
     }
 }

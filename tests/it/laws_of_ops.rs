@@ -17,7 +17,7 @@ use preprocessing::{Limits, Options, trace};
 use runners::Runner;
 use runners::transform::analyze;
 use transform::arrow::{field, to_array};
-use transform::ops::{EXAMPLE_INPUTS, OPS};
+use transform::ops::{EXAMPLE_FILES, EXAMPLE_INPUTS, OPS};
 use transform::{
     DType, Dim, Graph, Op, Strings, Tensor, TransformGraph, Type, Values, What, splits_of,
 };
@@ -121,7 +121,7 @@ fn values(name: &str, dtype: DType, n: usize, dice: &mut Dice) -> Values {
             floats.map(|value| if value == 0.5 { 5e-324 } else { value }).collect::<Vec<_>>().into()
         }
         (_, DType::String) => dice.all(n, &TEXTS).into_iter().collect::<Strings>().into(),
-        (_, DType::Vocabulary) => unreachable!("no column is a vocabulary"),
+        (_, DType::Vocabulary | DType::Tokenizer) => unreachable!("no column is an asset"),
     }
 }
 
@@ -207,7 +207,12 @@ pub(crate) fn traced(module: &str) -> engine::Result<Graph> {
         .map(|(name, dtype, dims)| ((*name).to_owned(), Type::column(*dtype, *dims)))
         .collect();
     let limits = Limits { steps: 1 << 20, ..Limits::default() };
-    trace("examples.star", module.as_bytes(), &inputs, &Options { limits, ..Options::default() })
+    let load = |path: &str| {
+        let file = EXAMPLE_FILES.iter().find(|(name, _)| *name == path);
+        file.map(|(_, bytes)| bytes.to_vec()).ok_or_else(|| engine::Error::input("no such file"))
+    };
+    let options = Options { load: &load, limits, ..Options::default() };
+    trace("examples.star", module.as_bytes(), &inputs, &options)
 }
 
 /// The examples of an operation as one graph; results are named by the example's number.

@@ -24,7 +24,7 @@ impl Rows {
         let values = match dtype {
             DType::Bool | DType::Int64 | DType::Timestamp => Flat::Ints(Vec::new()),
             DType::Float32 | DType::Float64 => Flat::Floats(Vec::new()),
-            DType::String | DType::Vocabulary => Flat::Texts(Vec::new()),
+            DType::String | DType::Vocabulary | DType::Tokenizer => Flat::Texts(Vec::new()),
         };
         Rows { name: name.to_owned(), ends: Vec::new(), values }
     }

@@ -139,17 +139,29 @@ impl FileLoader for Loaded<'_> {
     }
 }
 
-/// The path from the folder of the first module: `names.star`, `common/names.star`, also written
-/// `//common/names.star`.
+/// The path of a module from the folder of the first one: `names.star`, `common/names.star`, also
+/// written `//common/names.star`.
 fn path(wanted: &str) -> Result<&str> {
+    inside(wanted).filter(|path| path.strip_suffix(".star").is_some()).ok_or_else(|| {
+        Error::invalid(format!("`{wanted}` is no file that a module may load"))
+            .with_hint("Name a `.star` file by its path from the module's folder, without `..`.")
+    })
+}
+
+/// The path from the folder of the first module, if it stays there.
+fn inside(wanted: &str) -> Option<&str> {
     let path = wanted.strip_prefix("//").unwrap_or(wanted);
-    let parts = path.split('/');
     let strange = |part: &str| matches!(part, "" | "." | "..") || part.contains(['\\', ':', '\0']);
-    if parts.clone().any(strange) || path.strip_suffix(".star").is_none() {
-        return Err(Error::invalid(format!("`{wanted}` is no file that a module may load"))
-            .with_hint("Name a `.star` file by its path from the module's folder, without `..`."));
-    }
-    Ok(path)
+    (!path.split('/').any(strange)).then_some(path)
+}
+
+/// Reads a file that a call names, such as a vocabulary; gives its path, too.
+pub(crate) fn file<'a>(wanted: &'a str, options: &Options<'_>) -> Result<(&'a str, Vec<u8>)> {
+    let path = inside(wanted).ok_or_else(|| {
+        Error::invalid(format!("`{wanted}` is no file that a module may read"))
+            .with_hint("Name it by its path from the module's folder, without `..`.")
+    })?;
+    Ok((path, (options.load)(path)?))
 }
 
 #[cfg(test)]

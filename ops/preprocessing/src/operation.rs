@@ -3,7 +3,7 @@
 use std::fmt;
 
 use allocative::Allocative;
-use engine::Error;
+use engine::{Error, Result};
 use starlark::any::ProvidesStaticType;
 use starlark::eval::{Arguments, Evaluator};
 use starlark::values::float::StarlarkFloat;
@@ -13,11 +13,13 @@ use starlark::values::{
     Heap, NoSerialize, StarlarkPagablePanic, StarlarkValue, UnpackValue, Value, ValueLike,
     starlark_value,
 };
-use transform::{Arg, Args, Literal, Ref};
+use transform::{Arg, Args, Literal, Ref, Takes};
 
 use crate::column::{Column, Kind};
+use crate::load;
 use crate::names::parameter;
-use crate::session::Session;
+use crate::session::{Context, Session};
+use crate::trace::Options;
 
 /// The argument that is a function of the tokens: it is called with the column of the first argument
 /// and what it returns is passed on as [`KEYS`].
@@ -51,11 +53,11 @@ impl<'v> StarlarkValue<'v> for Operation {
         arguments: &Arguments<'v, '_>,
         eval: &mut Evaluator<'v, '_, '_>,
     ) -> starlark::Result<Value<'v>> {
-        let session = session(eval, self.op)?;
+        let &Context { session, options } = context(eval, self.op)?;
         session.check()?;
         let mut args = Args::default();
         for value in arguments.positions(eval.heap())? {
-            args.positional.push(argument(value, &session)?);
+            args.positional.push(argument(value, session)?);
         }
         for (name, value) in arguments.names_map()? {
             if name.as_str() == NAME && (value.is_none() || value.unpack_str().is_some()) {
@@ -71,17 +73,36 @@ impl<'v> StarlarkValue<'v> for Operation {
                 };
                 let column = eval.heap().alloc(Column { value: column, session: session.clone() });
                 let keys = eval.eval_function(value, &[column], &[])?;
-                args.named.push((KEYS.to_owned(), argument(keys, &session)?));
+                args.named.push((KEYS.to_owned(), argument(keys, session)?));
             } else {
                 let name = parameter(self.op, name.as_str());
-                args.named.push((name.to_owned(), argument(value, &session)?));
+                args.named.push((name.to_owned(), argument(value, session)?));
             }
         }
         session.check()?;
+        read_files(self.op, &mut args, session, options).map_err(starlark::Error::new_other)?;
         let at = eval.call_stack_top_location();
         let values = session.call(self.op, args, at).map_err(starlark::Error::new_other)?;
-        Ok(results(&session, &values, eval.heap()))
+        Ok(results(session, &values, eval.heap()))
     }
+}
+
+/// Reads the files that a call names, and names them by their paths.
+fn read_files(op: &str, args: &mut Args, session: &Session, options: &Options<'_>) -> Result<()> {
+    let params = transform::ops::find(op)?.params;
+    let by_place = args.positional.iter_mut().zip(params);
+    let by_name = args.named.iter_mut().filter_map(|(name, arg)| {
+        params.iter().find(|param| param.name == *name).map(|param| (arg, param))
+    });
+    for (arg, param) in by_place.chain(by_name) {
+        let (Takes::File, Arg::Literal(Literal::Str(wanted))) = (param.takes, &mut *arg) else {
+            continue;
+        };
+        let (path, bytes) = load::file(wanted, options)?;
+        session.with(|builder| builder.add_file(path, bytes));
+        *wanted = path.to_owned();
+    }
+    Ok(())
 }
 
 /// `tf.constant(value, dtype)`: a literal as a value of the graph.
@@ -104,7 +125,7 @@ impl<'v> StarlarkValue<'v> for Constant {
         arguments: &Arguments<'v, '_>,
         eval: &mut Evaluator<'v, '_, '_>,
     ) -> starlark::Result<Value<'v>> {
-        let session = session(eval, "tf.constant")?;
+        let session = context(eval, "tf.constant")?.session.clone();
         let mut given: Vec<Value<'v>> = arguments.positions(eval.heap())?.collect();
         for (name, value) in arguments.names_map()? {
             match (name.as_str(), given.len()) {
@@ -140,9 +161,8 @@ impl<'v> StarlarkValue<'v> for Constant {
 }
 
 /// The graph that the call is a part of.
-pub(crate) fn session(eval: &Evaluator<'_, '_, '_>, what: &str) -> starlark::Result<Session> {
-    let session = eval.extra.and_then(|extra| extra.downcast_ref::<Session>());
-    session.cloned().ok_or_else(|| {
+fn context<'a>(eval: &Evaluator<'_, 'a, '_>, what: &str) -> starlark::Result<&'a Context<'a>> {
+    eval.extra.and_then(|extra| extra.downcast_ref::<Context<'_>>()).ok_or_else(|| {
         let error = Error::invalid(format!("`{what}` is called outside of `preprocessing_fn`"));
         starlark::Error::new_other(
             error.with_hint("There is a graph only while `preprocessing_fn` runs."),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::load::exceeded;
-use crate::trace::Limits;
+use crate::trace::{Limits, Options};
 use engine::{Error, Result};
 use starlark::any::ProvidesStaticType;
 use starlark::codemap::{FileSpan, FileSpanRef};
@@ -15,6 +15,13 @@ use transform::{Args, Builder, Graph, Origin, Ref, Type};
 /// The graph that is being written, and where in the module that happens.
 #[derive(Clone, ProvidesStaticType)]
 pub(crate) struct Session(Arc<Mutex<State>>);
+
+/// What calls of operations work on.
+#[derive(ProvidesStaticType)]
+pub(crate) struct Context<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) options: &'a Options<'a>,
+}
 
 struct State {
     builder: Builder,

@@ -12,15 +12,15 @@ use crate::column::Column;
 use crate::error::{self, Place};
 use crate::load::{self, Loaded};
 use crate::names;
-use crate::session::{Session, Watch};
+use crate::session::{Context, Session, Watch};
 
 /// The function that a module must define.
 const FUNCTION: &str = "preprocessing_fn";
 
 /// What a module may reach, and how much it may use.
 pub struct Options<'a> {
-    /// Gives the text of a file that the module loads, by its path from the module's folder, such as
-    /// `common/names.star`; the path has no `..` and is not absolute.
+    /// Gives the bytes of a file that the module loads, or that an operation reads, by its path from
+    /// the module's folder, such as `common/names.star`; the path has no `..` and is not absolute.
     pub load: &'a dyn Fn(&str) -> Result<Vec<u8>>,
     /// Is given what the module prints, line by line.
     pub print: &'a dyn Fn(&str),
@@ -95,6 +95,7 @@ pub fn trace(
     session.read(&ast);
     let ast = load::rewrite(ast);
     let printer = Printer(options.print);
+    let context = Context { session: &session, options };
     Module::with_temp_heap(|module| {
         let outputs = {
             let mut eval = Evaluator::new(&module);
@@ -113,7 +114,7 @@ pub fn trace(
             let function = function(&module, file)?;
             let columns = columns(&session, inputs)?;
             let columns = eval.heap().alloc(AllocDict(columns));
-            eval.extra = Some(&session);
+            eval.extra = Some(&context);
             let returned = eval.eval_function(function, &[columns], &[]);
             let returned = returned.and_then(|value| session.check().map(|()| value));
             let returned = returned.map_err(|e| located(&e, &eval))?;

@@ -386,6 +386,46 @@ fn limits_are_named() {
 }
 
 #[test]
+fn operations_read_files_of_the_folder() {
+    let read = RefCell::new(Vec::new());
+    let load = |path: &str| -> Result<Vec<u8>> {
+        read.borrow_mut().push(path.to_owned());
+        match path {
+            "words/vocab.txt" => Ok(b"[UNK]\na\n".to_vec()),
+            _ => Err(Error::input(format!("there is no `{path}`"))),
+        }
+    };
+    let options = Options { load: &load, ..Options::default() };
+    let body = "text.tokenize(s, text.bert_tokenizer(vocab='//words/vocab.txt', lower_case=False))";
+    let expected = "o = text.tokenize(s, text.bert_tokenizer_of(constant, lower_case=False))";
+    assert_eq!(shown(&module_of(body), &options), expected);
+    let body = "tft.apply_vocabulary(s, tft.vocabulary_from_file('words/vocab.txt'))";
+    assert_eq!(shown(&module_of(body), &options), "o = tft.apply_vocabulary(s, constant)");
+    assert_eq!(*read.borrow(), ["words/vocab.txt"; 2]);
+    let refused = |body: &str, message: &str| {
+        let found = shown(&module_of(body), &options);
+        assert_eq!(found.lines().next(), Some(message), "{found}");
+        assert!(found.contains("At m.star:8:"), "{found}");
+    };
+    refused("text.bert_tokenizer('no.txt')", "there is no `no.txt`");
+    for path in ["../vocab.txt", "/etc/passwd", "a//b", "a\\\\b", ""] {
+        let shown = path.replace("\\\\", "\\");
+        refused(
+            &format!("tft.vocabulary_from_file('{path}')"),
+            &format!("`{shown}` is no file that a module may read"),
+        );
+    }
+    assert_eq!(read.borrow().len(), 3);
+    check_error(
+        "text.bert_tokenizer(3)",
+        "`text.bert_tokenizer`: `vocab` is 3; the name of a file is wanted",
+        "",
+        "text.bert_tokenizer(3)",
+        "",
+    );
+}
+
+#[test]
 fn files_of_the_folder_are_loaded_once() {
     let files = [
         ("a.star", "load('sub/b.star', 'B')\ndef f(x):\n    return x * B\n"),

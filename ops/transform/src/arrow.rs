@@ -105,7 +105,7 @@ fn leaf_type(dtype: DType) -> DataType {
         DType::Int64 => DataType::Int64,
         DType::Float32 => DataType::Float32,
         DType::Float64 => DataType::Float64,
-        DType::String | DType::Vocabulary => DataType::Binary,
+        DType::String | DType::Vocabulary | DType::Tokenizer => DataType::Binary,
         DType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
     }
 }
@@ -224,7 +224,7 @@ fn convertible(from: &DataType, to: DType) -> bool {
             _ => false,
         },
         DType::Timestamp => from.is_temporal(),
-        DType::Vocabulary => false,
+        DType::Vocabulary | DType::Tokenizer => false,
     }
 }
 
@@ -298,7 +298,7 @@ fn leaf_values(array: &ArrayRef, dtype: DType) -> Values {
         }
         DType::Float32 => Values::Float32(array.as_primitive::<Float32Type>().values().clone()),
         DType::Float64 => Values::Float64(array.as_primitive::<Float64Type>().values().clone()),
-        DType::String | DType::Vocabulary => {
+        DType::String | DType::Vocabulary | DType::Tokenizer => {
             let array = array.as_binary::<i32>();
             Values::String(Strings::new(array.offsets().inner().clone(), array.values().clone()))
         }
@@ -326,8 +326,8 @@ pub fn leaf_array(values: &Values, dtype: DType) -> ArrayRef {
             let offsets = OffsetBuffer::new(strings.offsets().clone());
             Arc::new(BinaryArray::new(offsets, strings.bytes().clone(), None))
         }
-        // No column is a vocabulary: its file is how it leaves.
-        Values::Vocabulary(_) => Arc::new(NullArray::new(1)),
+        // No column is an asset: its file is how it leaves.
+        Values::Vocabulary(_) | Values::Tokenizer(_) => Arc::new(NullArray::new(1)),
     }
 }
 

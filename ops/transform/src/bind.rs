@@ -7,6 +7,7 @@ use engine::{Error, Result};
 use crate::graph::Builder;
 use crate::op::{Arg, Args, Bound, Default, Literal, Op, Param, Ref, Takes};
 use crate::tensor::{Strings, Tensor, Values};
+use crate::text::TokenizerSource;
 use crate::tokens::Tokens;
 use crate::types::{DType, Dim, Type};
 
@@ -58,9 +59,8 @@ pub(crate) fn default_arg(param: &Param) -> Option<Arg> {
 pub(crate) fn admits(param: &Param, arg: &Arg) -> bool {
     match (param.takes, arg) {
         (_, Arg::Literal(Literal::None)) => param.default != Default::Required,
-        (Takes::Value { .. }, Arg::Value(_)) | (Takes::Values, Arg::Value(_) | Arg::Values(_)) => {
-            true
-        }
+        (Takes::Value { .. } | Takes::File, Arg::Value(_))
+        | (Takes::Values, Arg::Value(_) | Arg::Values(_)) => true,
         (Takes::Value { .. } | Takes::Values, _) | (_, Arg::Value(_) | Arg::Values(_)) => false,
         (takes, Arg::Literal(literal)) => fit(takes, literal.clone())
             .is_ok_and(|fitted| std::mem::discriminant(&fitted) == std::mem::discriminant(literal)),
@@ -121,7 +121,7 @@ pub(crate) fn bind(builder: &mut Builder, op: &'static Op, args: Args) -> Result
         let unfit = |arg: &Arg| wrong(unfit(param, arg));
         let arg = match (param.takes, arg) {
             (_, arg @ Arg::Literal(Literal::None)) if param.default != Default::Required => arg,
-            (Takes::Value { .. } | Takes::Values, arg @ Arg::Value(_))
+            (Takes::Value { .. } | Takes::Values | Takes::File, arg @ Arg::Value(_))
             | (Takes::Values, arg @ Arg::Values(_)) => arg,
             (Takes::Value { like }, Arg::Literal(literal)) => {
                 let value = builder.literal(&literal, dtype_of(like));
@@ -160,7 +160,7 @@ fn fit(takes: Takes, literal: Literal) -> Result<Literal, Literal> {
         | (Takes::Int, literal @ Literal::Int(_))
         | (Takes::Float, literal @ Literal::Float(_))
         | (Takes::Bool, literal @ Literal::Bool(_))
-        | (Takes::Str, literal @ Literal::Str(_))
+        | (Takes::Str | Takes::File, literal @ Literal::Str(_))
         | (Takes::DType, literal @ Literal::DType(_)) => Ok(literal),
         (_, literal) => Err(literal),
     }
@@ -175,6 +175,7 @@ fn unfit(param: &Param, arg: &Arg) -> String {
         Takes::Bool => "`True` or `False`",
         Takes::Str => "a string",
         Takes::DType => "a type such as `tf.int64`",
+        Takes::File => "the name of a file",
         Takes::Literal => "a literal",
     };
     let found = match arg {
@@ -243,7 +244,7 @@ pub(crate) fn constant(literal: &Literal, dtype: Option<DType>) -> Result<(Type,
             });
             strings.collect::<Result<Strings>>()?.into()
         }
-        DType::Vocabulary => return Err(unfit(literal)),
+        DType::Vocabulary | DType::Tokenizer => return Err(unfit(literal)),
     };
     Ok((Type::constant(dtype, shape), Tensor::dense(1, values)))
 }
@@ -304,6 +305,15 @@ pub(crate) fn key_of(tensor: &Tensor) -> Vec<u8> {
             }
             key
         }
+        Values::Tokenizer(tokenizer) => match tokenizer.source() {
+            TokenizerSource::Json { file_name, json } => {
+                [file_name.as_bytes(), b"\0", json].concat()
+            }
+            TokenizerSource::Vocabulary { pieces, options } => {
+                let pieces = key_of(&Tensor::dense(1, pieces.clone()));
+                [format!("{options:?}\0").into_bytes(), pieces].concat()
+            }
+        },
     }
 }
 

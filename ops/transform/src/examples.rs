@@ -12,7 +12,7 @@ use crate::arrow::leaf_array;
 use crate::artifact::RaggedNames;
 use crate::tensor::{Tensor, Values, splits_of};
 use crate::transform_graph::{TransformGraph, Transformed, emit_transformed};
-use crate::types::{DType, Dim, Type};
+use crate::types::{Dim, Type};
 
 /// Transforms the batches of a pipeline into columns of tf.Examples.
 pub struct ApplyToExamples(pub Arc<TransformGraph>);
@@ -62,7 +62,7 @@ fn example_columns(
         Values::Int64(values) => Arc::new(Int64Array::new(values.clone(), None)),
         values => leaf_array(values, ty.dtype),
     };
-    debug_assert!(ty.dtype != DType::Vocabulary);
+    debug_assert!(!ty.dtype.is_asset());
     if ty.is_scalar() {
         columns.push((name.to_owned(), leaf));
         return Ok(());
@@ -106,6 +106,7 @@ fn list(starts: &[usize], values: ArrayRef) -> Result<ArrayRef> {
 mod tests {
     use super::*;
     use crate::tensor::Strings;
+    use crate::types::DType;
 
     #[test]
     fn every_shape_becomes_flat_lists() {

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use engine::{Error, Result};
+use engine::{Error, ErrorKind, Result};
 use hashbrown::HashMap;
 
 use crate::bind;
@@ -317,6 +317,7 @@ pub struct Builder {
     names: Vec<String>,
     /// Nodes by what they compute.
     seen: HashMap<String, u32, foldhash::fast::FixedState>,
+    files: HashMap<String, Arc<[u8]>, foldhash::fast::FixedState>,
     origin: Option<Origin>,
 }
 
@@ -328,6 +329,7 @@ impl Builder {
             inputs: HashMap::default(),
             names: Vec::new(),
             seen: HashMap::default(),
+            files: HashMap::default(),
             origin: None,
         };
         for (name, ty) in inputs {
@@ -341,6 +343,22 @@ impl Builder {
     /// What is built next was written here.
     pub fn at(&mut self, origin: Option<Origin>) {
         self.origin = origin;
+    }
+
+    /// Gives the bytes of a file that calls may name.
+    pub fn add_file(&mut self, name: impl Into<String>, bytes: impl Into<Arc<[u8]>>) {
+        self.files.insert(name.into(), bytes.into());
+    }
+
+    /// The bytes of a file that a call names.
+    ///
+    /// # Errors
+    /// When they were not given.
+    pub fn file(&self, name: &str) -> Result<Arc<[u8]>> {
+        self.files.get(name).cloned().ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("there is no file `{name}`"))
+                .with_hint("Give the builder its bytes with `add_file` first.")
+        })
     }
 
     /// Names of the columns that there are, in their order.

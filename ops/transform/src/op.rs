@@ -91,6 +91,9 @@ pub enum Takes {
     Str,
     /// A type, such as `tf.int64`, or its name.
     DType,
+    /// The name of a file of the module's folder, whose bytes the builder has
+    /// ([`Builder::file`]), or a constant in its place.
+    File,
     /// Any literal, lists included.
     Literal,
 }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use arrow_buffer::{Buffer, ScalarBuffer};
 use engine::{Error, ErrorKind, Result};
 
+use crate::text::TokenizerConstant;
 use crate::types::{DType, Dim, Type};
 use crate::vocabulary::Vocabulary;
 
@@ -195,18 +196,21 @@ pub enum Values {
     String(Strings),
     /// One vocabulary: a constant.
     Vocabulary(Arc<Vocabulary>),
+    /// One tokenizer: a constant.
+    Tokenizer(Arc<TokenizerConstant>),
 }
 
 impl Values {
-    /// No values of this type.
+    /// No values of this type; no strings where a type is never without one.
     pub fn empty(dtype: DType) -> Self {
         match dtype {
             DType::Bool => Values::Bool(Vec::new().into()),
             DType::Int64 | DType::Timestamp => Values::Int64(Vec::new().into()),
             DType::Float32 => Values::Float32(Vec::new().into()),
             DType::Float64 => Values::Float64(Vec::new().into()),
-            DType::String => Values::String(Strings::default()),
-            DType::Vocabulary => Values::Vocabulary(Arc::default()),
+            DType::String | DType::Vocabulary | DType::Tokenizer => {
+                Values::String(Strings::default())
+            }
         }
     }
 
@@ -218,7 +222,7 @@ impl Values {
             Values::Float32(v) => v.len(),
             Values::Float64(v) => v.len(),
             Values::String(v) => v.len(),
-            Values::Vocabulary(_) => 1,
+            Values::Vocabulary(_) | Values::Tokenizer(_) => 1,
         }
     }
 
@@ -236,6 +240,7 @@ impl Values {
             Values::Float64(_) => DType::Float64,
             Values::String(_) => DType::String,
             Values::Vocabulary(_) => DType::Vocabulary,
+            Values::Tokenizer(_) => DType::Tokenizer,
         }
     }
 
@@ -249,6 +254,7 @@ impl Values {
                 | (Values::Float64(_), DType::Float64)
                 | (Values::String(_), DType::String)
                 | (Values::Vocabulary(_), DType::Vocabulary)
+                | (Values::Tokenizer(_), DType::Tokenizer)
         )
     }
 }
@@ -365,6 +371,17 @@ impl Tensor {
         }
     }
 
+    /// The tokenizer.
+    ///
+    /// # Panics
+    /// When it is none: a kernel was built for another type, which is a bug.
+    pub fn tokenizer(&self) -> &Arc<TokenizerConstant> {
+        match &self.values {
+            Values::Tokenizer(tokenizer) => tokenizer,
+            other => wrong("tokenizer", other),
+        }
+    }
+
     /// The values as doubles, whatever number they are.
     pub fn to_doubles(&self) -> Vec<f64> {
         match &self.values {
@@ -372,7 +389,7 @@ impl Tensor {
             Values::Int64(values) => values.iter().map(|&v| v as f64).collect(),
             Values::Float32(values) => values.iter().map(|&v| f64::from(v)).collect(),
             Values::Float64(values) => values.to_vec(),
-            Values::String(_) | Values::Vocabulary(_) => Vec::new(),
+            Values::String(_) | Values::Vocabulary(_) | Values::Tokenizer(_) => Vec::new(),
         }
     }
 

@@ -22,6 +22,8 @@ pub enum DType {
     Timestamp,
     /// A list of tokens with their ids: the result of an analyzer or of a file, never a column.
     Vocabulary,
+    /// What turns texts into ids: made of a vocabulary or a file, never a column.
+    Tokenizer,
 }
 
 impl DType {
@@ -35,12 +37,18 @@ impl DType {
             DType::String => "string",
             DType::Timestamp => "timestamp",
             DType::Vocabulary => "vocabulary",
+            DType::Tokenizer => "tokenizer",
         }
     }
 
     /// Whether arithmetic works on it.
     pub fn is_number(self) -> bool {
         matches!(self, DType::Int64 | DType::Float32 | DType::Float64)
+    }
+
+    /// Whether its values are constants alone: single ones, without order, that no column holds.
+    pub fn is_asset(self) -> bool {
+        matches!(self, DType::Vocabulary | DType::Tokenizer)
     }
 
     /// Whether it is a floating-point type.

@@ -131,6 +131,7 @@ pub(super) fn short(value: &Tensor) -> String {
         Values::Vocabulary(vocabulary) => {
             return format!("{}: {} tokens", vocabulary.file_name, vocabulary.len());
         }
+        Values::Tokenizer(tokenizer) => return format!("{tokenizer:?}"),
     };
     match (&shown[..], n) {
         ([one], 1) => one.clone(),

@@ -1,13 +1,17 @@
-//! The assets of a graph: vocabularies as files that other programs read, too.
+//! The assets of a graph: vocabularies and tokenizers as files that other programs read, too.
+//!
+//! A tokenizer is the `tokenizer.json` that it was made of.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::sync::Arc;
 
 use engine::{Error, ErrorKind, Result};
 
-use super::files::{Contents, Stored, is_inside};
-use super::tensor::VocabularyJson;
+use super::files::{Contents, Stored, bytes_of, is_inside};
+use super::tensor::{TokenizerJson, VocabularyJson};
 use super::vocabulary_file::{self, Unread};
+use crate::text::TokenizerConstant;
 use crate::vocabulary::Vocabulary;
 
 /// Where in an artifact assets are.
@@ -16,48 +20,116 @@ pub(super) const FOLDER: &str = "assets/";
 /// The assets of a graph, by the names of their files.
 #[derive(Default)]
 pub(super) struct Assets {
-    vocabularies: BTreeMap<String, Arc<Vocabulary>>,
-    /// What was read and is not a vocabulary yet.
+    known: BTreeMap<String, Asset>,
+    /// What was read and is no asset yet.
     files: BTreeMap<String, Stored>,
+}
+
+/// An asset of a graph.
+pub(super) enum Asset {
+    /// Tokens with their ids.
+    Vocabulary(Arc<Vocabulary>),
+    /// A tokenizer that a `tokenizer.json` describes.
+    Tokenizer(Arc<TokenizerConstant>),
+}
+
+impl Asset {
+    /// Whether both have the same file.
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Asset::Vocabulary(a), Asset::Vocabulary(b)) => Arc::ptr_eq(a, b) || a == b,
+            (Asset::Tokenizer(a), Asset::Tokenizer(b)) => Arc::ptr_eq(a, b) || a == b,
+            _ => false,
+        }
+    }
+
+    fn n_tokens(&self) -> usize {
+        match self {
+            Asset::Vocabulary(vocabulary) => vocabulary.len(),
+            Asset::Tokenizer(tokenizer) => tokenizer.vocabulary_size(),
+        }
+    }
 }
 
 impl Assets {
     /// Assets that are among these files.
     pub(super) fn of(mut files: BTreeMap<String, Stored>) -> Self {
         files.retain(|name, _| name.starts_with(FOLDER));
-        Assets { vocabularies: BTreeMap::new(), files }
+        Assets { known: BTreeMap::new(), files }
+    }
+
+    /// Adds an asset under the name of its file; gives the path that the graph refers to it by.
+    ///
+    /// # Errors
+    /// When the name cannot be used, or another asset has it.
+    fn insert(&mut self, name: &str, asset: Asset) -> Result<String> {
+        if !is_inside(name) || name.contains('/') || name.starts_with('.') {
+            return Err(Error::invalid(format!("`{name}` cannot be the name of an asset's file"))
+                .with_hint("Choose a `vocab_filename` of letters, digits, `_` and `-`."));
+        }
+        let path = format!("{FOLDER}{name}");
+        match self.known.get(&path) {
+            Some(other) if !other.is(&asset) => {
+                Err(Error::invalid(format!("two assets are named `{name}`"))
+                    .with_detail(format!(
+                        "They have {} and {} tokens.",
+                        other.n_tokens(),
+                        asset.n_tokens()
+                    ))
+                    .with_hint("Give each a name of its own, such as by `vocab_filename`."))
+            }
+            _ => {
+                self.known.insert(path.clone(), asset);
+                Ok(path)
+            }
+        }
     }
 
     /// Adds a vocabulary; gives how the graph refers to it.
     ///
     /// # Errors
-    /// When its file's name cannot be used, or another vocabulary has it.
-    pub(super) fn add(&mut self, vocabulary: Arc<Vocabulary>) -> Result<VocabularyJson> {
-        let name = &vocabulary.file_name;
-        if !is_inside(name) || name.contains('/') || name.starts_with('.') {
-            return Err(Error::invalid(format!(
-                "`{name}` cannot be the name of a vocabulary's file"
-            ))
-            .with_hint("Choose a `vocab_filename` of letters, digits, `_` and `-`."));
-        }
-        let shown = VocabularyJson {
-            file: format!("{FOLDER}{name}"),
+    /// When its file's name cannot be used, or another asset has it.
+    pub(super) fn add(&mut self, vocabulary: &Arc<Vocabulary>) -> Result<VocabularyJson> {
+        Ok(VocabularyJson {
+            file: self.insert(&vocabulary.file_name, Asset::Vocabulary(vocabulary.clone()))?,
             format: vocabulary.format,
             tokens: vocabulary.len() as u64,
             frequencies: vocabulary.frequencies.is_some(),
             unfiltered_size: vocabulary.unfiltered_size,
-        };
-        match self.vocabularies.get(&shown.file) {
-            Some(other) if !Arc::ptr_eq(other, &vocabulary) && **other != *vocabulary => {
-                Err(Error::invalid(format!("two vocabularies are named `{name}`"))
-                    .with_detail(format!("They have {} and {} tokens.", other.len(), shown.tokens))
-                    .with_hint("Give each a `vocab_filename` of its own."))
-            }
-            _ => {
-                self.vocabularies.insert(shown.file.clone(), vocabulary);
-                Ok(shown)
-            }
-        }
+        })
+    }
+
+    /// Adds a tokenizer; gives how the graph refers to it.
+    ///
+    /// # Errors
+    /// When it is made of a vocabulary, which is an asset itself, and as [`Assets::add`].
+    pub(super) fn add_tokenizer(
+        &mut self,
+        tokenizer: &Arc<TokenizerConstant>,
+    ) -> Result<TokenizerJson> {
+        let (file_name, json) = tokenizer.file().ok_or_else(|| {
+            Error::invalid("a tokenizer of a vocabulary is no constant of a graph")
+                .with_hint("Make it of the vocabulary with `text.bert_tokenizer`.")
+        })?;
+        let file = self.insert(file_name, Asset::Tokenizer(tokenizer.clone()))?;
+        Ok(TokenizerJson { file, bytes: json.len() as u64 })
+    }
+
+    /// The name and the contents of a file that a graph refers to.
+    ///
+    /// # Errors
+    /// When it is missing or elsewhere.
+    fn read<'a>(&self, file: &'a str) -> Result<(&'a str, &Stored)> {
+        let name = file.strip_prefix(FOLDER).filter(|name| !name.contains('/'));
+        let name = name.filter(|name| is_inside(name)).ok_or_else(|| {
+            Error::new(ErrorKind::Input, "an asset is outside of the graph's assets")
+                .with_detail(format!("The graph names `{file}`."))
+        })?;
+        let stored = self.files.get(file).ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("`{file}` of the graph is missing"))
+                .with_detail("The graph refers to it, and the manifest does not list it.")
+        })?;
+        Ok((name, stored))
     }
 
     /// The vocabulary that a graph refers to.
@@ -65,24 +137,14 @@ impl Assets {
     /// # Errors
     /// When its file is missing, damaged, or another one.
     pub(super) fn find(&mut self, shown: &VocabularyJson) -> Result<Arc<Vocabulary>> {
-        if let Some(known) = self.vocabularies.get(&shown.file) {
+        if let Some(Asset::Vocabulary(known)) = self.known.get(&shown.file) {
             return Ok(known.clone());
         }
-        let name = shown.file.strip_prefix(FOLDER).filter(|name| !name.contains('/'));
-        let name = name.filter(|name| is_inside(name)).ok_or_else(|| {
-            Error::new(ErrorKind::Input, "an asset is outside of the graph's assets")
-                .with_detail(format!("The graph names `{}`.", shown.file))
-        })?;
-        let stored = self.files.get(&shown.file).ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("`{}` of the graph is missing", shown.file))
-                .with_detail("The graph refers to it, and the manifest does not list it.")
-        })?;
-        let damaged = |why: &str| {
-            Error::new(ErrorKind::Input, format!("`{}` of the graph is damaged", shown.file))
-                .with_detail(why.to_owned())
-        };
+        let (name, stored) = self.read(&shown.file)?;
+        let damaged = |why: &str| damaged(&shown.file, why);
         let mut input = stored.open()?;
         let read = vocabulary_file::read(&mut *input, shown.format, shown.frequencies);
+        drop(input);
         let (tokens, frequencies) = read.map_err(|why| match why {
             Unread::Damaged(why) => damaged(why),
             Unread::Failed(error) => error,
@@ -95,41 +157,95 @@ impl Assets {
         vocabulary.frequencies = frequencies;
         vocabulary.unfiltered_size = shown.unfiltered_size;
         let vocabulary = Arc::new(vocabulary);
-        self.vocabularies.insert(shown.file.clone(), vocabulary.clone());
+        self.known.insert(shown.file.clone(), Asset::Vocabulary(vocabulary.clone()));
         Ok(vocabulary)
     }
 
-    /// All vocabularies, by their files' names.
-    pub(super) fn vocabularies(&self) -> impl Iterator<Item = (&str, &Vocabulary)> {
-        self.vocabularies.iter().map(|(name, vocabulary)| (&**name, &**vocabulary))
+    /// The tokenizer that a graph refers to.
+    ///
+    /// # Errors
+    /// When its file is missing, damaged, or another one.
+    pub(super) fn find_tokenizer(
+        &mut self,
+        shown: &TokenizerJson,
+    ) -> Result<Arc<TokenizerConstant>> {
+        if let Some(Asset::Tokenizer(known)) = self.known.get(&shown.file) {
+            return Ok(known.clone());
+        }
+        let (name, stored) = self.read(&shown.file)?;
+        let mut json = Vec::new();
+        let read = stored.open()?.read_to_end(&mut json);
+        read.map_err(|e| Error::io(format_args!("read `{}`", shown.file), &e))?;
+        if json.len() as u64 != shown.bytes {
+            let why = format!("It has {} bytes; {} were written.", json.len(), shown.bytes);
+            return Err(damaged(&shown.file, &why));
+        }
+        let tokenizer = TokenizerConstant::of_json(name, json);
+        let tokenizer = tokenizer.map_err(|e| {
+            damaged(&shown.file, e.detail().unwrap_or("It describes no tokenizer."))
+        })?;
+        let tokenizer = Arc::new(tokenizer);
+        self.known.insert(shown.file.clone(), Asset::Tokenizer(tokenizer.clone()));
+        Ok(tokenizer)
+    }
+
+    /// All assets, by their files' names.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Asset)> {
+        self.known.iter().map(|(name, asset)| (&**name, asset))
+    }
+
+    /// The vocabularies among them.
+    pub(super) fn vocabularies(&self) -> impl Iterator<Item = &Vocabulary> {
+        self.known.values().filter_map(|asset| match asset {
+            Asset::Vocabulary(vocabulary) => Some(&**vocabulary),
+            Asset::Tokenizer(_) => None,
+        })
     }
 
     /// Their files.
     pub(super) fn print(&self) -> BTreeMap<String, Contents<'_>> {
-        let files = self.vocabularies.iter().map(|(name, vocabulary)| {
-            let contents: Contents<'_> = Box::new(|out| vocabulary_file::write(vocabulary, out));
+        let files = self.known.iter().map(|(name, asset)| {
+            let contents: Contents<'_> = match asset {
+                Asset::Vocabulary(vocabulary) => {
+                    Box::new(|out| vocabulary_file::write(vocabulary, out))
+                }
+                Asset::Tokenizer(tokenizer) => {
+                    bytes_of(tokenizer.file().map_or_else(Vec::new, |(_, json)| json.to_vec()))
+                }
+            };
             (name.clone(), contents)
         });
         files.collect()
     }
 }
 
+fn damaged(file: &str, why: &str) -> Error {
+    Error::new(ErrorKind::Input, format!("`{file}` of the graph is damaged"))
+        .with_detail(why.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tensor::Strings;
+    use crate::text::BertOptions;
     use crate::vocabulary::FileFormat;
 
     fn round(vocabulary: Vocabulary) -> Result<Vocabulary> {
         let mut assets = Assets::default();
-        let shown = assets.add(Arc::new(vocabulary))?;
+        let shown = assets.add(&Arc::new(vocabulary))?;
+        let mut read = Assets::of(printed(&assets)?);
+        Ok((*read.find(&shown)?).clone())
+    }
+
+    /// The files of assets, as they are read.
+    fn printed(assets: &Assets) -> Result<BTreeMap<String, Stored>> {
         let files = assets.print().into_iter().map(|(name, contents)| {
             let mut bytes = Vec::new();
             contents(&mut bytes)?;
             Ok((name, Stored::Memory(bytes)))
         });
-        let mut read = Assets::of(files.collect::<Result<_>>()?);
-        Ok((*read.find(&shown)?).clone())
+        files.collect()
     }
 
     #[test]
@@ -161,7 +277,7 @@ mod tests {
     fn names_are_checked() {
         let named = |name: &str| {
             let vocabulary = Vocabulary::new(name, FileFormat::Text, Strings::default());
-            Assets::default().add(Arc::new(vocabulary)).is_ok()
+            Assets::default().add(&Arc::new(vocabulary)).is_ok()
         };
         assert!(named("vocab_compute_and_apply_vocabulary.txt"));
         for name in ["", ".", "..", "a/b", "../a", ".hidden", "a\\b"] {
@@ -171,8 +287,45 @@ mod tests {
         let of = |token: &str| {
             Arc::new(Vocabulary::new("v", FileFormat::Text, Strings::from_iter([token])))
         };
-        assets.add(of("a")).unwrap();
-        assets.add(of("a")).unwrap();
-        assert!(assets.add(of("b")).unwrap_err().message().contains("two vocabularies"));
+        assets.add(&of("a")).unwrap();
+        assets.add(&of("a")).unwrap();
+        assert!(assets.add(&of("b")).unwrap_err().message().contains("two assets"));
+    }
+
+    #[test]
+    fn tokenizers_come_back() {
+        let json = crate::ops::EXAMPLE_FILES[1].1.to_vec();
+        let tokenizer = Arc::new(TokenizerConstant::of_json("t.json", json).unwrap());
+        let mut assets = Assets::default();
+        let shown = assets.add_tokenizer(&tokenizer).unwrap();
+        assert_eq!(shown.file, "assets/t.json");
+        let mut read = Assets::of(printed(&assets).unwrap());
+        assert_eq!(read.find_tokenizer(&shown).unwrap(), tokenizer);
+        let same_name = Vocabulary::new("t.json", FileFormat::Text, Strings::default());
+        let error = assets.add(&Arc::new(same_name)).unwrap_err();
+        assert_eq!(error.message(), "two assets are named `t.json`");
+
+        let refused = |change: &dyn Fn(&mut Vec<u8>), shown: &TokenizerJson| {
+            let mut json = crate::ops::EXAMPLE_FILES[1].1.to_vec();
+            change(&mut json);
+            let files = [("assets/t.json".to_owned(), Stored::Memory(json))];
+            let error = Assets::of(files.into()).find_tokenizer(shown).unwrap_err();
+            format!("{}: {}", error.message(), error.detail().unwrap_or_default())
+        };
+        let damaged = "`assets/t.json` of the graph is damaged";
+        let bytes = shown.bytes;
+        assert_eq!(
+            refused(&|json| json.truncate(5), &shown),
+            format!("{damaged}: It has 5 bytes; {bytes} were written.")
+        );
+        assert!(refused(&|json| json[0] = b'[', &shown).starts_with(damaged));
+        let elsewhere = |file: &str| TokenizerJson { file: file.to_owned(), bytes };
+        assert!(refused(&|_| {}, &elsewhere("assets/u.json")).contains("is missing"));
+        assert!(refused(&|_| {}, &elsewhere("assets/../t.json")).contains("outside"));
+
+        let vocabulary = Vocabulary::default();
+        let bert = TokenizerConstant::of_vocabulary(&vocabulary, BertOptions::default()).unwrap();
+        let error = assets.add_tokenizer(&Arc::new(bert)).unwrap_err();
+        assert!(error.message().contains("is no constant of a graph"), "{error}");
     }
 }

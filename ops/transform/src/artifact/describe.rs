@@ -31,13 +31,13 @@ pub struct ResultReport {
     /// Its type.
     #[serde(rename = "type")]
     pub ty: String,
-    /// The first values; tokens of a vocabulary, with frequencies where they are stored.
+    /// The first values; tokens of a vocabulary or tokenizer, with frequencies where they are stored.
     pub values: Vec<serde_json::Value>,
     /// How many values there are in all.
     pub count: usize,
     /// True where there are more than are shown here.
     pub cut: bool,
-    /// The vocabulary's file.
+    /// The file of the vocabulary or tokenizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Distinct tokens that were seen, before thresholds.
@@ -97,6 +97,12 @@ fn result(value: &Tensor, ty: String) -> Result<ResultReport> {
                 })
             });
             tokens.collect::<Result<_>>()?
+        }
+        Values::Tokenizer(tokenizer) => {
+            file = tokenizer.file().map(|(name, _)| name.to_owned());
+            count = tokenizer.vocabulary_size();
+            let tokens = (0..count.min(SHOWN) as i64).filter_map(|id| tokenizer.token(id));
+            tokens.map(|token| string(&token).into()).collect()
         }
     };
     let cut = values.len() < count;

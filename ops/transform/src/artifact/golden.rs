@@ -180,7 +180,7 @@ fn edge_values(dtype: DType, start: usize, n: usize) -> Result<Values> {
             let values = [0.0, 1.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::MAX];
             cycle(&[&values[..], &[f64::from_bits(1), -2.25]].concat(), start, n).into()
         }
-        DType::String | DType::Vocabulary => {
+        DType::String | DType::Vocabulary | DType::Tokenizer => {
             let texts: [&[u8]; 8] = [
                 b"",
                 b"a",

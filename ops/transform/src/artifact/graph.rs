@@ -12,7 +12,7 @@ use crate::graph::{Graph, Node, Origin, What};
 use crate::op::{Arg, Bound, Kind, Ref};
 use crate::ops;
 use crate::tensor::Tensor;
-use crate::types::{DType, Dim, Type};
+use crate::types::{Dim, Type};
 
 /// The longest chain of operations.
 const DEEPEST: u32 = 10_000;
@@ -21,10 +21,10 @@ const MOST_IN_ROW: usize = 1 << 26;
 /// The most dimensions of a row.
 const MOST_DIMS: usize = 16;
 
-/// A graph as JSON; its vocabularies go to the assets.
+/// A graph as JSON; its vocabularies and tokenizers go to the assets.
 ///
 /// # Errors
-/// When a vocabulary cannot be a file.
+/// When an asset cannot be a file.
 pub(super) fn to_json(graph: &Graph, assets: &mut Assets) -> Result<GraphJson> {
     let mut tensors = |values: &[Tensor]| -> Result<Vec<TensorJson>> {
         values.iter().map(|value| TensorJson::new(value, assets)).collect()
@@ -73,7 +73,7 @@ pub(super) fn from_json(read: GraphJson, assets: &mut Assets) -> Result<Graph> {
         let mut depth = 0;
         let what = match node.what {
             WhatJson::Input(name) => {
-                let fits = matches!(&node.types[..], [ty] if !ty.constant && ty.dtype != DType::Vocabulary);
+                let fits = matches!(&node.types[..], [ty] if !ty.constant && !ty.dtype.is_asset());
                 if !fits {
                     return Err(wrong(format!("input `{name}` has no type of a column")));
                 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   DIR/graph.json        nodes, types, constants, outputs; `ops/transform/FORMAT.md` specifies it
-//!   DIR/assets/           vocabularies
+//!   DIR/assets/           vocabularies and tokenizers
 //!   DIR/input_schema.pbtxt, output_schema.pbtxt
 //!   DIR/analyzers.json    what the analyzers found, for people
 //!   DIR/golden_rows.json  inputs with their outputs: computed again whenever the graph is loaded
@@ -34,7 +34,7 @@ use ops::tfmd::{self, Schema};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use self::assets::Assets;
+use self::assets::{Asset, Assets};
 use self::files::{Files, Stored};
 use self::golden::GoldenJson;
 use self::json::GraphJson;
@@ -101,7 +101,7 @@ impl TransformGraph {
     /// Writes the graph as a directory, whole or not at all; gives its fingerprint.
     ///
     /// # Errors
-    /// When a vocabulary cannot be a file, something else is at `directory`, or the disk is full.
+    /// When an asset cannot be a file, something else is at `directory`, or the disk is full.
     pub fn save(&self, directory: &Path, options: &SaveOptions) -> Result<String> {
         let (graph, assets) = self.to_json()?;
         let fingerprint = match self.fingerprint.get() {
@@ -188,7 +188,7 @@ impl TransformGraph {
     /// The identity of what the graph computes: SHA-256 over its canonical form and its assets.
     ///
     /// # Errors
-    /// When a vocabulary cannot be a file.
+    /// When an asset cannot be a file.
     pub fn fingerprint(&self) -> Result<String> {
         if let Some(known) = self.fingerprint.get() {
             return Ok(known.clone());
@@ -206,7 +206,7 @@ impl TransformGraph {
     /// The schema of what comes out, with the ranges that operations know.
     ///
     /// # Errors
-    /// When a vocabulary cannot be a file.
+    /// When an asset cannot be a file.
     pub fn output_schema(&self) -> Result<Schema> {
         let (_, assets) = self.to_json()?;
         let graph: &Graph = self.graph();
@@ -244,7 +244,7 @@ pub struct Checked {
     pub golden_rows: usize,
 }
 
-/// The identity of a graph: of its text, and of each asset's name and tokens.
+/// The identity of a graph: of its text, and of each asset's name and tokens or text.
 ///
 /// Assets count as they are before they are compressed, so that a better compressor changes nothing.
 ///
@@ -257,16 +257,23 @@ fn fingerprint(graph: &str, assets: &Assets) -> Result<String> {
         digest.update(bytes);
     };
     add(graph.as_bytes());
-    for (name, vocabulary) in assets.vocabularies() {
+    for (name, asset) in assets.iter() {
         add(name.as_bytes());
-        add(&(vocabulary.len() as u64).to_le_bytes());
-        for strings in [Some(&vocabulary.tokens), vocabulary.frequencies.as_ref()] {
-            strings.map_or(Ok(()), |strings| {
-                strings.each(|string| {
-                    add(string);
-                    Ok(())
-                })
-            })?;
+        match asset {
+            Asset::Vocabulary(vocabulary) => {
+                add(&(vocabulary.len() as u64).to_le_bytes());
+                for strings in [Some(&vocabulary.tokens), vocabulary.frequencies.as_ref()] {
+                    strings.map_or(Ok(()), |strings| {
+                        strings.each(|string| {
+                            add(string);
+                            Ok(())
+                        })
+                    })?;
+                }
+            }
+            Asset::Tokenizer(tokenizer) => {
+                tokenizer.file().into_iter().for_each(|(_, json)| add(json));
+            }
         }
     }
     Ok(files::hex(&digest.finalize()))

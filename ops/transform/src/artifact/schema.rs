@@ -81,9 +81,9 @@ pub(super) fn schema_of<'a>(
 /// Adds what is known of vocabularies, as TensorFlow Transform's `VocabularyMetadata`.
 pub(super) fn annotate<'a>(
     schema: &mut Schema,
-    vocabularies: impl Iterator<Item = (&'a str, &'a Vocabulary)>,
+    vocabularies: impl Iterator<Item = &'a Vocabulary>,
 ) {
-    let notes: Vec<Any> = vocabularies.map(|(_, vocabulary)| metadata(vocabulary)).collect();
+    let notes: Vec<Any> = vocabularies.map(metadata).collect();
     if !notes.is_empty() {
         let annotation = Annotation { extra_metadata: notes, ..Annotation::default() };
         schema.annotation = Some(annotation);
@@ -113,7 +113,7 @@ fn feature_type(dtype: DType) -> FeatureType {
     match dtype {
         DType::Bool | DType::Int64 | DType::Timestamp => FeatureType::Int,
         DType::Float32 | DType::Float64 => FeatureType::Float,
-        DType::String | DType::Vocabulary => FeatureType::Bytes,
+        DType::String | DType::Vocabulary | DType::Tokenizer => FeatureType::Bytes,
     }
 }
 

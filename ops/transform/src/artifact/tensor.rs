@@ -2,7 +2,7 @@
 //!
 //! Floats are the shortest decimals that give the same bits again; infinities and NaN are strings,
 //! a NaN with its bits where they are not the usual ones. Strings that are not UTF-8 are
-//! hexadecimal. Vocabularies are files beside the graph.
+//! hexadecimal. Vocabularies and tokenizers are files beside the graph.
 
 use engine::{Error, ErrorKind, Result};
 use serde::de;
@@ -42,6 +42,7 @@ enum ValuesJson {
     Float64(Vec<Double>),
     String(Vec<Text>),
     Vocabulary(VocabularyJson),
+    Tokenizer(TokenizerJson),
 }
 
 /// A vocabulary: where its file is, and what the file does not say.
@@ -55,11 +56,19 @@ pub(super) struct VocabularyJson {
     pub(super) unfiltered_size: u64,
 }
 
+/// A tokenizer: where its file is.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenizerJson {
+    pub(super) file: String,
+    pub(super) bytes: u64,
+}
+
 impl TensorJson {
-    /// Takes a tensor down; its vocabulary is noted among the assets.
+    /// Takes a tensor down; its vocabulary or tokenizer is noted among the assets.
     ///
     /// # Errors
-    /// When a vocabulary cannot be a file.
+    /// When an asset cannot be a file.
     pub(super) fn new(tensor: &Tensor, assets: &mut Assets) -> Result<Self> {
         let values = match &tensor.values {
             Values::Bool(values) => ValuesJson::Bool(values.iter().map(|v| *v != 0).collect()),
@@ -73,9 +82,8 @@ impl TensorJson {
             Values::String(values) => {
                 ValuesJson::String(values.iter().map(|v| Text(v.to_vec())).collect())
             }
-            Values::Vocabulary(vocabulary) => {
-                ValuesJson::Vocabulary(assets.add(vocabulary.clone())?)
-            }
+            Values::Vocabulary(vocabulary) => ValuesJson::Vocabulary(assets.add(vocabulary)?),
+            Values::Tokenizer(tokenizer) => ValuesJson::Tokenizer(assets.add_tokenizer(tokenizer)?),
         };
         let splits = tensor.splits.iter().map(|splits| splits.to_vec()).collect();
         Ok(TensorJson { rows: tensor.rows, splits, values })
@@ -84,7 +92,7 @@ impl TensorJson {
     /// The tensor; whether it fits its type is not looked at.
     ///
     /// # Errors
-    /// When its vocabulary is not among the assets.
+    /// When its vocabulary or tokenizer is not among the assets.
     pub(super) fn into_tensor(self, assets: &mut Assets) -> Result<Tensor> {
         let values = match self.values {
             ValuesJson::Bool(values) => values.into_iter().map(u8::from).collect::<Vec<_>>().into(),
@@ -97,6 +105,9 @@ impl TensorJson {
             }
             ValuesJson::String(values) => strings(&values)?.into(),
             ValuesJson::Vocabulary(vocabulary) => Values::Vocabulary(assets.find(&vocabulary)?),
+            ValuesJson::Tokenizer(tokenizer) => {
+                Values::Tokenizer(assets.find_tokenizer(&tokenizer)?)
+            }
         };
         let splits = self.splits.into_iter().map(Into::into).collect();
         Ok(Tensor { rows: self.rows, splits, values })

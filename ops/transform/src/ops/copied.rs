@@ -30,7 +30,7 @@ pub(super) fn copied(
             });
             out.finish()?.into()
         }
-        Some(Values::Vocabulary(vocabulary)) => Values::Vocabulary(vocabulary.clone()),
+        Some(asset @ (Values::Vocabulary(_) | Values::Tokenizer(_))) => asset.clone(),
         None => Values::empty(crate::types::DType::Bool),
     })
 }

@@ -215,6 +215,7 @@ pub static OPS: &[Op] = &[
     vocabulary::VOCABULARY,
     vocabulary::ANALYZER,
     vocabulary::FROM_LIST,
+    vocabulary::FROM_FILE,
     vocabulary::apply::APPLY,
     vocabulary::apply::COMPUTE_AND_APPLY,
     vocabulary::apply::ESCAPE_SPACES,
@@ -235,6 +236,12 @@ pub static OPS: &[Op] = &[
     numeric::robust::ROBUST_SCALE,
     numeric::robust::CLIP_BY_QUANTILES,
     numeric::robust::CLIP_BETWEEN,
+    // Texts.
+    text::tokenizers::BERT_TOKENIZER,
+    text::tokenizers::BERT_TOKENIZER_OF,
+    text::tokenizers::HUGGING_FACE_TOKENIZER,
+    text::tokenize::TOKENIZE,
+    text::tokenize::TOKENIZE_PIECES,
 ];
 
 /// The columns that [`Op::examples`] are about, with their types.
@@ -251,6 +258,12 @@ pub const EXAMPLE_INPUTS: &[(&str, DType, &[Dim])] = &[
     ("vec", DType::Float32, &[Dim::Fixed(3)]), ("nvec", DType::Int64, &[Dim::Fixed(3)]),
     ("svec", DType::String, &[Dim::Fixed(3)]),
     ("nested", DType::String, &[Dim::Var, Dim::Var]),
+];
+
+/// The files that [`Op::examples`] name, with what they hold.
+pub const EXAMPLE_FILES: &[(&str, &[u8])] = &[
+    ("vocab.txt", include_bytes!("text/example/vocab.txt")),
+    ("tokenizer.json", include_bytes!("text/example/tokenizer.json")),
 ];
 
 /// The operation of this name.

@@ -2,7 +2,7 @@
 
 use engine::Result;
 
-use super::EXAMPLE_INPUTS;
+use super::{EXAMPLE_FILES, EXAMPLE_INPUTS};
 use crate::graph::Builder;
 use crate::op::{Arg, Args, Literal, Ref};
 use crate::program::Program;
@@ -176,6 +176,7 @@ fn trace(expression: &str) -> Result<(Builder, Ref)> {
     let inputs = EXAMPLE_INPUTS.iter();
     let inputs = inputs.map(|(name, dtype, dims)| (name.to_string(), Type::column(*dtype, *dims)));
     let mut builder = Builder::new(inputs);
+    EXAMPLE_FILES.iter().for_each(|(name, bytes)| builder.add_file(*name, *bytes));
     let mut reader = Reader { text: expression, builder: &mut builder };
     let value = match reader.sum()? {
         Arg::Value(value) => value,
@@ -352,7 +353,7 @@ fn row_of(tensor: &Tensor, dims: &[Dim], row: usize) -> Tensor {
         Values::Float32(v) => v[items].to_vec().into(),
         Values::Float64(v) => v[items].to_vec().into(),
         Values::String(v) => items.map(|i| v.get(i)).collect::<Strings>().into(),
-        Values::Vocabulary(v) => Values::Vocabulary(v.clone()),
+        asset @ (Values::Vocabulary(_) | Values::Tokenizer(_)) => asset.clone(),
     };
     Tensor { rows: 1, splits, values }
 }

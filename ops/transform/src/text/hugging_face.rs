@@ -21,6 +21,7 @@ pub struct HuggingFaceTokenizer {
     truncated_end: TruncationDirection,
     padding: Option<Padding>,
     unknown: Option<i64>,
+    encodes_everything: bool,
     max_length: Option<usize>,
 }
 
@@ -65,8 +66,11 @@ impl HuggingFaceTokenizer {
             Some(token) => token_id(token),
             None => model["unk_id"].as_i64(),
         };
+        // Models that name an unknown token fail without it; the others leave out what they do not know.
+        let wants_unknown = model["unk_token"].is_string() || model.get("unk_id").is_some();
         Ok(HuggingFaceTokenizer {
             unknown,
+            encodes_everything: unknown.is_some() || !wants_unknown,
             max_length: truncation
                 .as_ref()
                 .map(|truncation| truncation.max_length)
@@ -109,6 +113,22 @@ impl HuggingFaceTokenizer {
     /// The id of what the vocabulary does not know, if the model has one.
     pub fn unknown_id(&self) -> Option<i64> {
         self.unknown
+    }
+
+    /// Whether it has ids, or none, for every text: false where the unknown token that its model wants is
+    /// missing.
+    pub fn encodes_everything(&self) -> bool {
+        self.encodes_everything
+    }
+
+    /// The greatest id of its tokens; 0 without any.
+    pub fn last_id(&self) -> i64 {
+        self.tokenizer.get_vocab(true).into_values().max().map_or(0, i64::from)
+    }
+
+    /// The token of an id.
+    pub fn token(&self, id: i64) -> Option<String> {
+        self.tokenizer.id_to_token(u32::try_from(id).ok()?)
     }
 
     /// The special tokens with their ids, ascending by id.

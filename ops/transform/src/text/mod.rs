@@ -3,6 +3,7 @@
 pub mod bert;
 pub mod bpe_training;
 mod characters;
+mod constant;
 pub mod hugging_face;
 pub mod model_inputs;
 mod pair_merges;
@@ -16,6 +17,7 @@ pub mod wordpiece_training;
 
 pub use bert::{BertOptions, BertTokenizer};
 pub use bpe_training::BpeTraining;
+pub use constant::{TokenizerConstant, TokenizerSource};
 pub use hugging_face::HuggingFaceTokenizer;
 pub use pair_merges::MergeScore;
 pub use statistics::TokenStatistics;

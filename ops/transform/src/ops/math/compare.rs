@@ -119,7 +119,7 @@ pub(in super::super) const GREATER_EQUAL: Op = Op {
 };
 
 fn equatable(call: &Call<'_>) -> Result<Vec<Type>> {
-    if call.ty("x")?.dtype == DType::Vocabulary {
+    if call.ty("x")?.dtype.is_asset() {
         return Err(call.wrong_type("x", "a value"));
     }
     Ok(vec![alike(call)?.with_dtype(DType::Bool)])
@@ -149,7 +149,7 @@ fn kernel(
         DType::Float32 => natives(broadcast, floats),
         DType::Float64 => natives(broadcast, doubles),
         DType::Bool => natives(broadcast, bools),
-        DType::String | DType::Vocabulary => {
+        DType::String | DType::Vocabulary | DType::Tokenizer => {
             function(move |rows, inputs| Ok(of_strings(&broadcast, rows, inputs, &strings)))
         }
     })

@@ -175,7 +175,7 @@ pub(super) mod testing {
             Values::Float32(v) => v[start..start + n].to_vec().into(),
             Values::Float64(v) => v[start..start + n].to_vec().into(),
             Values::String(v) => v.iter().skip(start).take(n).collect::<crate::Strings>().into(),
-            Values::Vocabulary(_) => tensor.values.clone(),
+            Values::Vocabulary(_) | Values::Tokenizer(_) => tensor.values.clone(),
         };
         Tensor::dense(rows.len(), values)
     }

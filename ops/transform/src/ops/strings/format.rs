@@ -56,7 +56,7 @@ pub(in super::super) const AS_STRING: Op = Op {
                 DType::Timestamp => {
                     Err(call.wrong_type("x", "no timestamp").with_hint("Use `dates.format`."))
                 }
-                DType::Vocabulary => Err(call.wrong_type("x", "a value")),
+                DType::Vocabulary | DType::Tokenizer => Err(call.wrong_type("x", "a value")),
                 _ => Ok(vec![x.with_dtype(DType::String)]),
             }
         },

@@ -54,7 +54,7 @@ fn list_of_each(call: &Call<'_>) -> Result<Vec<Type>> {
 }
 
 /// The bytes that strings take.
-fn n_bytes(strings: &Strings) -> usize {
+pub(super) fn n_bytes(strings: &Strings) -> usize {
     let offsets = strings.offsets();
     (offsets[strings.len()] - offsets[0]) as usize
 }

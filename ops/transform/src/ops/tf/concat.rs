@@ -60,7 +60,7 @@ fn common(call: &Call<'_>) -> Result<(DType, bool)> {
     let Some(first) = call.types.first() else {
         return Err(call.wrong("`values` is empty"));
     };
-    if first.dtype == DType::Vocabulary {
+    if first.dtype.is_asset() {
         return Err(call.wrong("a vocabulary is no column"));
     }
     match call.types.iter().position(|ty| ty.dtype != first.dtype) {

@@ -122,7 +122,7 @@ fn kernel(call: &Call<'_>, literal: &Literal) -> Result<Box<dyn Kernel>> {
                 (0..n).for_each(|_| strings.push(v.get(0)));
                 strings.finish()?.into()
             }
-            Values::Vocabulary(v) => Values::Vocabulary(v.clone()),
+            asset @ (Values::Vocabulary(_) | Values::Tokenizer(_)) => asset.clone(),
         };
         Ok(inputs[0].with_values(values))
     }))

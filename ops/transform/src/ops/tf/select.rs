@@ -37,7 +37,7 @@ pub(in super::super) const WHERE: Op = Op {
         types: |call| {
             of_dtype(call, "condition", DType::Bool)?;
             let (x, y) = (call.ty("x")?, call.ty("y")?);
-            if x.dtype != y.dtype || x.dtype == DType::Vocabulary {
+            if x.dtype != y.dtype || x.dtype.is_asset() {
                 return Err(call
                     .wrong(format!("`x` is {}, `y` is {}", x.dtype, y.dtype))
                     .with_hint("Convert one side with `tf.cast`."));
@@ -112,7 +112,7 @@ fn kernel(call: &Call<'_>) -> Result<Box<dyn Kernel>> {
         DType::Int64 | DType::Timestamp => natives::<i64>(broadcast),
         DType::Float32 => natives::<f32>(broadcast),
         DType::Float64 => natives::<f64>(broadcast),
-        DType::String | DType::Vocabulary => strings(broadcast),
+        DType::String | DType::Vocabulary | DType::Tokenizer => strings(broadcast),
     })
 }
 

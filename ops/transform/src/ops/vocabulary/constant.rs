@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::options::{format, sanitised, token_list};
 use super::{FILE_NAME, FORMAT};
-use crate::op::{Default, Kind, Op, Param, Takes};
-use crate::tensor::{Strings, Tensor, Values};
+use crate::graph::Builder;
+use crate::op::{Default, Kind, Op, Param, Ref, Takes};
+use crate::tensor::{Strings, StringsBuilder, Tensor, Values};
 use crate::types::{DType, Type};
 use crate::vocabulary::{FileFormat, Vocabulary};
 
@@ -46,9 +47,78 @@ pub(in crate::ops) const FROM_LIST: Op = Op {
             FileFormat::Text => name,
             FileFormat::TfrecordGzip => format!("{name}.tfrecord.gz"),
         };
-        let tokens = Strings::from_iter(&tokens);
-        let vocabulary = Arc::new(Vocabulary::new(file_name, format, tokens));
-        let tensor = Tensor::dense(1, Values::Vocabulary(vocabulary));
-        Ok(vec![builder.constant(Type::constant(DType::Vocabulary, []), tensor)])
+        Ok(vec![constant(builder, file_name, format, Strings::from_iter(&tokens))])
     }),
 };
+
+/// The vocabulary of a file.
+pub(in crate::ops) const FROM_FILE: Op = Op {
+    name: "tft.vocabulary_from_file",
+    doc: "the vocabulary of a file with a token a line",
+    semantics: "A token's id is the number of its line, from 0; of a token that is there twice the \
+        first line counts. A line ends with a line feed, or a carriage return and one; the last may \
+        end with the file. The file is read while the module is traced, from the module's folder, and \
+        is an asset of the graph under its own name, or under `vocab_filename`.",
+    examples: &[
+        "tft.apply_vocabulary(s, tft.vocabulary_from_file('vocab.txt'))",
+        "tft.apply_vocabulary(ss, tft.vocabulary_from_file('vocab.txt', vocab_filename='words'))",
+    ],
+    params: &[
+        Param {
+            name: "filename",
+            takes: Takes::File,
+            default: Default::Required,
+            doc: "a file of the module's folder",
+        },
+        FILE_NAME,
+    ],
+    kind: Kind::Compose(|builder, call| {
+        let Some(file) = call.opt_str("filename") else {
+            return Err(call.wrong("`filename` is a constant; the name of a file is wanted"));
+        };
+        let bytes = builder.file(file)?;
+        let name = match call.opt_str(FILE_NAME.name) {
+            Some(name) => sanitised(name),
+            None => file.rsplit('/').next().unwrap_or(file).to_owned(),
+        };
+        let mut tokens = StringsBuilder::default();
+        let whole = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        if !bytes.is_empty() {
+            let lines = whole.split(|byte| *byte == b'\n');
+            lines.for_each(|line| tokens.push(line.strip_suffix(b"\r").unwrap_or(line)));
+        }
+        Ok(vec![constant(builder, name, FileFormat::Text, tokens.finish()?)])
+    }),
+};
+
+fn constant(builder: &mut Builder, name: String, format: FileFormat, tokens: Strings) -> Ref {
+    let vocabulary = Arc::new(Vocabulary::new(name, format, tokens));
+    let tensor = Tensor::dense(1, Values::Vocabulary(vocabulary));
+    builder.constant(Type::constant(DType::Vocabulary, []), tensor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::Args;
+
+    #[test]
+    fn files_have_a_token_a_line() {
+        let check = |text: &str, expected: &[&str]| {
+            let mut builder = Builder::new([]);
+            builder.add_file("lib/v.txt", text.as_bytes());
+            let call = Args::default().arg("lib/v.txt");
+            let value = builder.one(FROM_FILE.name, call).unwrap();
+            let vocabulary = builder.graph().constant(value).unwrap().vocabulary().clone();
+            assert_eq!(vocabulary.file_name, "v.txt");
+            assert_eq!(vocabulary.tokens, Strings::from_iter(expected).into(), "{text:?}");
+        };
+        check("", &[]);
+        check("\n", &[""]);
+        check("a", &["a"]);
+        check("a\n", &["a"]);
+        check("a\r\nb c\r\n", &["a", "b c"]);
+        check("\n\u{e9}\n\n", &["", "\u{e9}", ""]);
+        check("a\rb\r", &["a\rb"]);
+    }
+}

@@ -25,7 +25,7 @@ mod tests;
 pub(super) mod words;
 
 pub(super) use approximate::{APPROXIMATE, APPROXIMATE_ANALYZER, COMPUTE_AND_APPLY_APPROXIMATE};
-pub(super) use constant::FROM_LIST;
+pub(super) use constant::{FROM_FILE, FROM_LIST};
 
 use analyzers::{Detailed, Plain, Weights};
 use options::Options;

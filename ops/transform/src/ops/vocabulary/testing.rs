@@ -20,6 +20,7 @@ fn dtype_of(values: &Values) -> DType {
         Values::Float64(_) => DType::Float64,
         Values::String(_) => DType::String,
         Values::Vocabulary(_) => DType::Vocabulary,
+        Values::Tokenizer(_) => DType::Tokenizer,
     }
 }
 
@@ -88,7 +89,7 @@ fn rows_of(ty: &Type, tensor: &Tensor, rows: &std::ops::Range<usize>) -> Tensor 
         Values::Float32(v) => v[range].to_vec().into(),
         Values::Float64(v) => v[range].to_vec().into(),
         Values::String(v) => range.map(|i| v.get(i)).collect::<Strings>().into(),
-        Values::Vocabulary(_) => panic!("a vocabulary has no rows"),
+        Values::Vocabulary(_) | Values::Tokenizer(_) => panic!("an asset has no rows"),
     };
     let splits = tensor.splits.iter().map(|_| {
         let lengths = rows.clone().map(|row| ends.range(row).len());
