@@ -3,8 +3,8 @@
 //! Nodes come after what they use, so a graph is its own order of evaluation.
 //!
 //! **Invariant:** two nodes of a graph never compute the same (common subexpressions are one node),
-//! and every node of a finished graph is used by an output or by a vocabulary that the data gives:
-//! that is a file of its own, which others read.
+//! and every node of a finished graph is used by an output or by a vocabulary or tokenizer that the data
+//! gives: that is a file of its own, which others read.
 
 use std::fmt;
 use std::sync::Arc;
@@ -73,10 +73,10 @@ impl Node {
         matches!(&self.what, What::Op(bound) if matches!(bound.op.kind, Kind::Analyze { .. }))
     }
 
-    /// Whether it is an analyzer, run or not, whose result is a vocabulary.
-    fn is_vocabulary(&self) -> bool {
+    /// Whether it is an analyzer, run or not, whose result is a vocabulary or a tokenizer.
+    fn is_asset(&self) -> bool {
         let analyzer = self.is_analyzer() || matches!(self.what, What::Analyzed(..));
-        analyzer && self.types.iter().any(|ty| ty.dtype == DType::Vocabulary)
+        analyzer && self.types.iter().any(|ty| ty.dtype.is_asset())
     }
 
     /// Its results, if they are known.
@@ -227,11 +227,11 @@ impl Graph {
         Ok(())
     }
 
-    /// The graph without nodes that no output needs, and no vocabulary that the data gives.
+    /// The graph without nodes that no output needs, and no asset that the data gives.
     #[must_use]
     pub fn pruned(self) -> Graph {
         let nodes = (0u32..).zip(&self.nodes);
-        let files = nodes.filter(|(_, node)| node.is_vocabulary());
+        let files = nodes.filter(|(_, node)| node.is_asset());
         let files = files.map(|(node, _)| Ref { node, port: 0 });
         let used = self.needed(self.outputs.iter().map(|(_, value)| *value).chain(files));
         let mut place = vec![u32::MAX; self.nodes.len()];

@@ -28,6 +28,9 @@ pub struct AnalyzerReport {
 /// One result of an analyzer.
 #[derive(Clone, Debug, Serialize)]
 pub struct ResultReport {
+    /// Its name, where the analyzer has many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'static str>,
     /// Its type.
     #[serde(rename = "type")]
     pub ty: String,
@@ -54,8 +57,12 @@ impl Graph {
         let nodes = (0u32..).zip(&self.nodes);
         let reports = nodes.filter_map(|(number, node)| {
             let What::Analyzed(call, values) = &node.what else { return None };
-            let results = values.iter().zip(&node.types);
-            let results = results.map(|(value, ty)| result(value, ty.to_string()));
+            let op = call.split('(').next().unwrap_or_default();
+            let names = crate::ops::result_names(op).iter().map(|name| Some(*name));
+            let results = values.iter().zip(&node.types).zip(names.chain(std::iter::repeat(None)));
+            let results = results.map(|((value, ty), name)| {
+                Ok(ResultReport { name, ..result(value, ty.to_string())? })
+            });
             Some(results.collect::<Result<_>>().map(|results| AnalyzerReport {
                 node: number,
                 call: call.clone(),
@@ -106,7 +113,7 @@ fn result(value: &Tensor, ty: String) -> Result<ResultReport> {
         }
     };
     let cut = values.len() < count;
-    Ok(ResultReport { ty, values, count, cut, file, unfiltered_size })
+    Ok(ResultReport { name: None, ty, values, count, cut, file, unfiltered_size })
 }
 
 /// A number, or its name where JSON has none; a single one with its own digits.

@@ -242,7 +242,18 @@ pub static OPS: &[Op] = &[
     text::tokenizers::HUGGING_FACE_TOKENIZER,
     text::tokenize::TOKENIZE,
     text::tokenize::TOKENIZE_PIECES,
+    text::bert_inputs::BERT_INPUTS,
+    text::token_statistics::TOKEN_STATISTICS,
 ];
+
+/// Names of the results of operations that have many.
+pub fn result_names(op: &str) -> &'static [&'static str] {
+    match op {
+        "text.bert_inputs" => text::bert_inputs::RESULTS,
+        "text.token_statistics" => text::token_statistics::RESULTS,
+        _ => &[],
+    }
+}
 
 /// The columns that [`Op::examples`] are about, with their types.
 #[rustfmt::skip]

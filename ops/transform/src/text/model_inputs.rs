@@ -4,8 +4,6 @@
 //! quirk, and [`segment_inputs`] is what `tensorflow_text` (`combine_segments`, `pad_model_inputs`) and
 //! Hugging Face make. Rows are slices of columns that the caller has laid out, `max_length` values each.
 
-use engine::{Error, Result};
-
 /// The ids that a model input has besides the pieces of its texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpecialIds {
@@ -44,13 +42,12 @@ pub enum Truncation {
 impl Truncation {
     /// Lowers `lengths` until they are at most `budget` together.
     ///
-    /// # Errors
-    ///
-    /// If the one text that may lose ids has too few of them.
-    pub fn truncate(self, lengths: &mut [usize], budget: usize) -> Result<()> {
+    /// Where the one text that may lose ids has too few of them, the other one loses the rest, which
+    /// Hugging Face's libraries refuse: rows are made while a model serves, and none may fail.
+    pub fn truncate(self, lengths: &mut [usize], budget: usize) {
         let total: usize = lengths.iter().sum();
         if total <= budget {
-            return Ok(());
+            return;
         }
         match (self, lengths) {
             (Truncation::LongestFirst, [first, second]) => {
@@ -70,23 +67,17 @@ impl Truncation {
                 round_robin(lengths, budget);
             }
             (Truncation::OnlyFirst | Truncation::OnlySecond, lengths) => {
-                let place = usize::from(self == Truncation::OnlySecond);
-                let excess = total - budget;
-                match lengths.get_mut(place) {
-                    Some(length) if *length > excess => *length -= excess,
-                    _ => return Err(Self::too_short(place, lengths, budget)),
+                let first = usize::from(self == Truncation::OnlySecond);
+                let mut excess = total - budget;
+                for place in [first, 1 - first] {
+                    if let Some(length) = lengths.get_mut(place) {
+                        let lost = excess.min(*length);
+                        *length -= lost;
+                        excess -= lost;
+                    }
                 }
             }
         }
-        Ok(())
-    }
-
-    #[cold]
-    fn too_short(place: usize, lengths: &[usize], budget: usize) -> Error {
-        let which = ["first", "second"][place];
-        Error::input(format!("the {which} text is too short to make room for the other"))
-            .with_detail(format!("The texts have {lengths:?} ids; {budget} fit into a row."))
-            .with_hint("Truncate `longest_first`, or raise `max_length`.")
     }
 }
 
@@ -115,19 +106,15 @@ fn round_robin(lengths: &mut [usize], budget: usize) {
 ///
 /// The mask covers what is not padding, whatever its id. The type id is the number of the text, and 0 in
 /// padding.
-///
-/// # Errors
-///
-/// As [`Truncation::truncate`].
 pub fn segment_inputs<const N: usize>(
     segments: [&[i64]; N],
     truncation: Truncation,
     special: SpecialIds,
     row: InputRow<'_>,
-) -> Result<bool> {
+) -> bool {
     let max_length = row.word_ids.len();
     let mut lengths = segments.map(<[i64]>::len);
-    truncation.truncate(&mut lengths, max_length.saturating_sub(N + 1))?;
+    truncation.truncate(&mut lengths, max_length.saturating_sub(N + 1));
     let mut out = Writer { row, at: 0 };
     out.push(&[special.start], 0);
     for (number, (segment, length)) in segments.into_iter().zip(lengths).enumerate() {
@@ -135,7 +122,7 @@ pub fn segment_inputs<const N: usize>(
         out.push(&[special.end], number as i64);
     }
     out.pad(special.pad, 0);
-    Ok(lengths != segments.map(<[i64]>::len))
+    lengths != segments.map(<[i64]>::len)
 }
 
 /// The inputs of the TFX BERT examples; true if ids were left out.
@@ -208,39 +195,39 @@ mod tests {
     #[test]
     fn texts_are_truncated_as_asked() {
         use Truncation::{LongestFirst, OnlyFirst, OnlySecond, RoundRobin};
-        let check =
-            |truncation: Truncation, lengths: &[usize], budget, expected: Option<&[usize]>| {
-                let mut found = lengths.to_vec();
-                let result = truncation.truncate(&mut found, budget).ok().map(|()| found);
-                assert_eq!(result.as_deref(), expected, "{truncation:?} {lengths:?} {budget}");
-            };
-        check(RoundRobin, &[], 3, Some(&[]));
-        check(RoundRobin, &[9], 3, Some(&[3]));
-        check(RoundRobin, &[2, 2], 4, Some(&[2, 2]));
-        check(RoundRobin, &[9, 9], 5, Some(&[3, 2]));
-        check(RoundRobin, &[9, 1], 5, Some(&[4, 1]));
-        check(RoundRobin, &[0, 9], 5, Some(&[0, 5]));
-        check(RoundRobin, &[3, 1, 9, 9], 9, Some(&[3, 1, 3, 2]));
-        check(RoundRobin, &[5, 5], 0, Some(&[0, 0]));
-        check(LongestFirst, &[9], 3, Some(&[3]));
-        check(LongestFirst, &[9, 9], 5, Some(&[2, 3]));
-        check(LongestFirst, &[10, 9], 5, Some(&[3, 2]));
-        check(LongestFirst, &[9, 1], 5, Some(&[4, 1]));
-        check(LongestFirst, &[2, 9], 5, Some(&[2, 3]));
-        check(LongestFirst, &[3, 9], 5, Some(&[2, 3]));
-        check(OnlyFirst, &[9, 2], 5, Some(&[3, 2]));
-        check(OnlyFirst, &[9, 5], 5, None);
-        check(OnlyFirst, &[9], 5, Some(&[5]));
-        check(OnlySecond, &[2, 9], 5, Some(&[2, 3]));
-        check(OnlySecond, &[6, 1], 5, None);
-        check(OnlySecond, &[9], 5, None);
+        let check = |truncation: Truncation, lengths: &[usize], budget, expected: &[usize]| {
+            let mut found = lengths.to_vec();
+            truncation.truncate(&mut found, budget);
+            assert_eq!(found, expected, "{truncation:?} {lengths:?} {budget}");
+        };
+        check(RoundRobin, &[], 3, &[]);
+        check(RoundRobin, &[9], 3, &[3]);
+        check(RoundRobin, &[2, 2], 4, &[2, 2]);
+        check(RoundRobin, &[9, 9], 5, &[3, 2]);
+        check(RoundRobin, &[9, 1], 5, &[4, 1]);
+        check(RoundRobin, &[0, 9], 5, &[0, 5]);
+        check(RoundRobin, &[3, 1, 9, 9], 9, &[3, 1, 3, 2]);
+        check(RoundRobin, &[5, 5], 0, &[0, 0]);
+        check(LongestFirst, &[9], 3, &[3]);
+        check(LongestFirst, &[9, 9], 5, &[2, 3]);
+        check(LongestFirst, &[10, 9], 5, &[3, 2]);
+        check(LongestFirst, &[9, 1], 5, &[4, 1]);
+        check(LongestFirst, &[2, 9], 5, &[2, 3]);
+        check(LongestFirst, &[3, 9], 5, &[2, 3]);
+        check(OnlyFirst, &[9, 2], 5, &[3, 2]);
+        check(OnlyFirst, &[9, 5], 5, &[0, 5]);
+        check(OnlyFirst, &[2, 9], 5, &[0, 5]);
+        check(OnlyFirst, &[9], 5, &[5]);
+        check(OnlySecond, &[2, 9], 5, &[2, 3]);
+        check(OnlySecond, &[6, 1], 5, &[5, 0]);
+        check(OnlySecond, &[9], 5, &[5]);
+        check(OnlySecond, &[], 5, &[]);
     }
 
     #[test]
     fn segments_are_padded_with_the_first_type() {
         let found = row(8, |row| {
-            let truncated =
-                segment_inputs([&[1, 2], &[3]], Truncation::RoundRobin, SPECIAL, row).unwrap();
+            let truncated = segment_inputs([&[1, 2], &[3]], Truncation::RoundRobin, SPECIAL, row);
             assert!(!truncated);
         });
         assert_eq!(found[0], [101, 1, 2, 102, 3, 102, 0, 0]);
@@ -270,10 +257,10 @@ mod tests {
             let [first, second] = ids.each_ref().map(Vec::as_slice);
             for truncation in [Truncation::RoundRobin, Truncation::LongestFirst] {
                 let one = row(max_length, |row| {
-                    segment_inputs([first], truncation, SPECIAL, row).unwrap();
+                    segment_inputs([first], truncation, SPECIAL, row);
                 });
                 let two = row(max_length, |row| {
-                    segment_inputs([first, second], truncation, SPECIAL, row).unwrap();
+                    segment_inputs([first, second], truncation, SPECIAL, row);
                 });
                 for (filled, n) in [(one, 1), (two, 2)] {
                     prop_assert!(filled.iter().flatten().all(|value| *value != -7));
@@ -301,7 +288,7 @@ mod tests {
                 }
             }
             let mut found = lengths;
-            Truncation::RoundRobin.truncate(&mut found, budget).unwrap();
+            Truncation::RoundRobin.truncate(&mut found, budget);
             prop_assert_eq!(found, expected);
         }
     }

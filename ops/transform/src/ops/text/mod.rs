@@ -3,6 +3,8 @@
 //! A tokenizer is a constant: the rules of BERT with a vocabulary, or a `tokenizer.json`. Vocabularies
 //! and tokenizers can also be trained on a column.
 
+pub(super) mod bert_inputs;
+pub(super) mod token_statistics;
 pub(super) mod tokenize;
 pub(super) mod tokenizers;
 pub(super) mod wordpiece_vocabulary;

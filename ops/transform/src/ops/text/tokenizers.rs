@@ -52,6 +52,7 @@ pub(in crate::ops) const BERT_TOKENIZER: Op = Op {
         "text.tokenize(s, text.bert_tokenizer('vocab.txt'))",
         "text.tokenize(ss, text.bert_tokenizer(vocab='vocab.txt', lower_case=False))",
         "text.tokenize(s, text.bert_tokenizer(tft.vocabulary(ss)))",
+        "text.tokenize(s, text.bert_tokenizer(text.wordpiece_vocabulary(s, vocab_size=300)))",
     ],
     params: &[
         required(VOCAB, Takes::File, "a file with a piece a line, or a vocabulary"),
