@@ -11,9 +11,9 @@ use transform::text::{BertOptions, BertTokenizer, HuggingFaceTokenizer, Tokenize
 
 use crate::support::shared;
 
-const MAX_LENGTH: usize = 128;
+pub(crate) const MAX_LENGTH: usize = 128;
 const SPECIAL: SpecialIds = SpecialIds { start: 101, end: 102, pad: 0 };
-const INPUTS: [&str; 3] = ["input_word_ids", "input_mask", "input_type_ids"];
+pub(crate) const INPUTS: [&str; 3] = ["input_word_ids", "input_mask", "input_type_ids"];
 
 fn tokenizer(shared: &Path) -> BertTokenizer {
     let vocabulary = std::fs::read_to_string(shared.join("data/bert/vocab.txt")).unwrap();
@@ -23,7 +23,7 @@ fn tokenizer(shared: &Path) -> BertTokenizer {
 }
 
 /// Columns of texts, by the golden's name.
-fn texts(shared: &Path, golden: &str) -> Vec<Vec<String>> {
+pub(crate) fn texts(shared: &Path, golden: &str) -> Vec<Vec<String>> {
     let data = shared.join("data/text");
     if golden == "bert_torture" {
         let text = std::fs::read_to_string(data.join("torture.json")).unwrap();
@@ -37,7 +37,7 @@ fn texts(shared: &Path, golden: &str) -> Vec<Vec<String>> {
 }
 
 /// A column of a golden file: a list for each row.
-fn column(file: &Path, name: &str) -> Vec<Vec<i64>> {
+pub(crate) fn column(file: &Path, name: &str) -> Vec<Vec<i64>> {
     let files = inputs::resolve(&[file.display().to_string()], None).unwrap().files;
     let source = datasets::open(files, None, &ReadOptions::default()).unwrap();
     let mut rows = Vec::new();
@@ -113,7 +113,7 @@ fn both<const N: usize>(segments: [&[i64]; N]) -> ([Vec<i64>; 3], [Vec<i64>; 3])
         tfx_inputs(segments, SPECIAL, row);
     });
     let segments = filled(|row| {
-        segment_inputs(segments, Truncation::RoundRobin, SPECIAL, row).unwrap();
+        segment_inputs(segments, Truncation::RoundRobin, SPECIAL, row);
     });
     (tfx, segments)
 }

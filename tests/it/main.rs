@@ -4,6 +4,7 @@
 mod analyze_cache;
 mod anomalies;
 mod bert;
+mod bert_graph;
 mod cache;
 mod calibration;
 mod cli;
