@@ -117,6 +117,11 @@ fn of_operands(call: &Call<'_>, operands: &[(&str, usize, &Type)]) -> Result<(Ty
         .unwrap_or(0);
     let (lead_param, lead_position, lead) = operands[leader];
     let constant = operands.iter().all(|(_, _, ty)| ty.constant);
+    if lead.constant && !constant && lead.n_var() > 0 {
+        return Err(call
+            .wrong(format!("`{lead_param}` is {lead}, as long as the data make it, for all rows"))
+            .with_hint("`tft.value_at_index` takes one of its values for each row."));
+    }
     let mut sides = Vec::new();
     for (i, (param, position, ty)) in operands.iter().enumerate() {
         sides.push(if i == leader && (!ty.constant || constant) {

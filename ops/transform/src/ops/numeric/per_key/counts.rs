@@ -184,7 +184,16 @@ mod tests {
     use super::*;
     use crate::op::Literal;
     use crate::ops::numeric::testing::map;
+    use crate::ops::testing::refused;
     use crate::tensor::Tensor;
+
+    #[test]
+    fn counts_are_no_rows() {
+        refused(
+            "n + tft.count_per_key(s)[1]",
+            "`math.add`: `y` is constant int64[var], as long as the data make it, for all rows",
+        );
+    }
 
     #[test]
     fn shares_of_keys() {
