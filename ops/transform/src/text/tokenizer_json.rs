@@ -98,9 +98,8 @@ impl BpeTraining {
     /// The `tokenizer.json` of an encoding trained so: words are GPT-2's for bytes, and what is between
     /// white space for characters.
     pub fn tokenizer_json(&self, trained: &TrainedVocabulary) -> String {
-        let unknown = ["[UNK]", "<unk>"].into_iter();
-        let unknown =
-            unknown.filter(|token| trained.pieces.iter().any(|piece| piece == token)).next();
+        let mut names = ["[UNK]", "<unk>"].into_iter();
+        let unknown = names.find(|token| trained.pieces.iter().any(|piece| piece == token));
         let prefix = &self.continuing_subword_prefix;
         let model = Model::Bpe {
             dropout: None,
