@@ -81,9 +81,14 @@ impl Column {
 /// What TensorFlow's tensors can be asked for.
 #[starlark_module]
 fn methods(builder: &mut MethodsBuilder) {
-    /// The column as it is: lists are both ragged and sparse.
+    /// Lists as they are, which are both ragged and sparse.
     fn to_sparse<'v>(this: Value<'v>) -> starlark::Result<Value<'v>> {
-        Ok(this)
+        match Column::from_value(this) {
+            Some(column) if column.session.with(|builder| builder.ty(column.value).is_dense()) => {
+                column.cannot("only lists are sparse", "Leave `to_sparse()` out.")
+            }
+            _ => Ok(this),
+        }
     }
 }
 

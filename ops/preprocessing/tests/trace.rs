@@ -85,6 +85,13 @@ fn operators_are_operations_on_either_side() {
 #[test]
 fn what_tensorflow_takes_is_accepted() {
     check("tf.strings.split(s).to_sparse()", "strings.split(s)");
+    check_error(
+        "x.to_sparse()",
+        "only lists are sparse",
+        "`x` is float32.",
+        "x.to_sparse()",
+        "Leave `to_sparse()` out.",
+    );
     check("tf.add(x, y, name = \"sum\")", "math.add(x, y)");
     check("tft.hash_strings(strings = s, hash_buckets = 3)", "tft.hash_strings(s, hash_buckets=3)");
     check(
