@@ -165,11 +165,7 @@ impl Case {
                 continue;
             };
             let ours = ours.iter().find(|rows| rows.name == *name).unwrap();
-            // The sign of a principal component is free.
-            let differ = ours.differences(theirs, |ours, theirs| match name.starts_with("pca") {
-                true => close(ours.abs(), theirs.abs()),
-                false => close(ours, theirs),
-            });
+            let differ = ours.differences(theirs, same(name));
             if let Some((row, how)) = differ.first() {
                 let part = part.as_deref().unwrap_or_default();
                 let rows: Vec<usize> = differ.iter().map(|(row, _)| *row).collect();
@@ -201,17 +197,14 @@ impl Case {
                 _ => DType::Float64,
             };
             let mut golden = Rows::new(name, dtype);
-            let (values, bytes): (_, fn(&str) -> Vec<u8>) = match self.own {
-                true => (&theirs["values"], latin1),
-                false => (&theirs["value"], |text| text.as_bytes().to_vec()),
+            let (values, bytes): (_, fn(&str) -> Vec<u8>) = if self.own {
+                (&theirs["values"], latin1)
+            } else {
+                (&theirs["value"], |text| text.as_bytes().to_vec())
             };
             flatten(values, &mut |value| golden.values.push(value, bytes));
             golden.ends = vec![golden.values.len()];
-            let sign_is_free = name.starts_with("pca");
-            let differ = ours.differences(&golden, |ours, theirs| match sign_is_free {
-                true => close(ours.abs(), theirs.abs()),
-                false => close(ours, theirs),
-            });
+            let differ = ours.differences(&golden, same(name));
             differ.iter().for_each(|(_, how)| found.add(name, how));
         }
         for name in rows.iter().filter_map(|rows| analyzer(&rows.name)) {
@@ -232,7 +225,8 @@ impl Case {
         let mut theirs_left: BTreeSet<String> = BTreeSet::new();
         for entry in std::fs::read_dir(&folder).into_iter().flatten() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            theirs_left.extend((self.own && !name.ends_with(".json")).then_some(name));
+            let is_file = Path::new(&name).extension().is_none_or(|ending| ending != "json");
+            theirs_left.extend((self.own && is_file).then_some(name));
         }
         let tensors = graph.graph().nodes.iter().flat_map(|node| node.values().unwrap_or(&[]));
         for tensor in tensors {
@@ -319,6 +313,11 @@ impl Differences {
         let unused: Vec<_> = meant.difference(&differing).collect();
         assert!(unused.is_empty(), "{what}: meant to differ, but do not: {unused:?}");
     }
+}
+
+/// What makes two floats of an output the same: the sign of a principal component is free.
+fn same(name: &str) -> fn(f64, f64) -> bool {
+    if name.starts_with("pca") { |ours, theirs| close(ours.abs(), theirs.abs()) } else { close }
 }
 
 /// The name of an analyzer's output.
