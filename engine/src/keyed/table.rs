@@ -1,5 +1,6 @@
 //! The hash tables behind `combine_per_key`: one per group, keys packed into 16 bytes.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -48,11 +49,43 @@ pub struct Group<S> {
     table: HashTable<Slot<S>>,
     arena: Vec<u8>,
     heap_bytes: usize,
+    /// The greatest key that was kept by [`Group::keep_least`].
+    bound: Option<Vec<u8>>,
 }
 
 impl<S: KeyState> Group<S> {
     fn new(name: &[u8]) -> Self {
-        Group { name: name.into(), table: HashTable::new(), arena: Vec::new(), heap_bytes: 0 }
+        Group {
+            name: name.into(),
+            table: HashTable::new(),
+            arena: Vec::new(),
+            heap_bytes: 0,
+            bound: None,
+        }
+    }
+
+    /// Drops all but the `n` least keys once there are more than twice as many: for results that
+    /// need no more. What is dropped is as if it had not been added.
+    pub fn keep_least(&mut self, n: usize) {
+        if n == 0 || self.len() / 2 <= n {
+            return;
+        }
+        let arena = std::mem::take(&mut self.arena);
+        let mut slots = with_prefixes(std::mem::take(&mut self.table), &arena);
+        slots.select_nth_unstable_by(n - 1, |a, b| compare(a, b, &arena));
+        let mut short = [0; INLINE];
+        self.bound = Some(bytes_of(slots[n - 1].1.key, &arena, &mut short).to_vec());
+        self.heap_bytes = 0;
+        for (_, slot) in &slots[..n] {
+            self.add(bytes_of(slot.key, &arena, &mut short), &slot.state);
+        }
+    }
+
+    /// Whether [`Group::keep_least`] may keep a key that begins so.
+    #[inline]
+    pub fn may_keep(&self, prefix: &[u8]) -> bool {
+        let Some(bound) = &self.bound else { return true };
+        prefix <= &bound[..bound.len().min(prefix.len())]
     }
 
     /// The state of a key, made by default when the key is new.
@@ -123,16 +156,8 @@ impl<S: KeyState> Group<S> {
     /// Calls `f` with every key in ascending order, and empties the group.
     pub(crate) fn drain_sorted(&mut self, mut f: impl FnMut(&[u8], &S)) {
         let arena = std::mem::take(&mut self.arena);
-        let mut slots: Vec<(u64, Slot<S>)> = std::mem::take(&mut self.table)
-            .into_iter()
-            .map(|slot| (prefix(slot.key, &arena), slot))
-            .collect();
-        slots.sort_unstable_by(|(pa, a), (pb, b)| {
-            pa.cmp(pb).then_with(|| {
-                let (mut short_a, mut short_b) = ([0; INLINE], [0; INLINE]);
-                bytes_of(a.key, &arena, &mut short_a).cmp(bytes_of(b.key, &arena, &mut short_b))
-            })
-        });
+        let mut slots = with_prefixes(std::mem::take(&mut self.table), &arena);
+        slots.sort_unstable_by(|a, b| compare(a, b, &arena));
         let mut short = [0; INLINE];
         for (_, slot) in &slots {
             f(bytes_of(slot.key, &arena, &mut short), &slot.state);
@@ -168,6 +193,19 @@ fn prefix(key: u128, arena: &[u8]) -> u64 {
     let n = bytes.len().min(8);
     first[..n].copy_from_slice(&bytes[..n]);
     u64::from_be_bytes(first)
+}
+
+/// The slots of a table, each with the first bytes of its key.
+fn with_prefixes<S>(table: HashTable<Slot<S>>, arena: &[u8]) -> Vec<(u64, Slot<S>)> {
+    table.into_iter().map(|slot| (prefix(slot.key, arena), slot)).collect()
+}
+
+/// The order of keys.
+fn compare<S>(a: &(u64, Slot<S>), b: &(u64, Slot<S>), arena: &[u8]) -> Ordering {
+    a.0.cmp(&b.0).then_with(|| {
+        let (mut short_a, mut short_b) = ([0; INLINE], [0; INLINE]);
+        bytes_of(a.1.key, arena, &mut short_a).cmp(bytes_of(b.1.key, arena, &mut short_b))
+    })
 }
 
 /// All groups of one worker.
@@ -247,6 +285,30 @@ mod tests {
         assert_eq!(seen[1], (b"g1".to_vec(), b"a".to_vec(), 4));
         assert_eq!(seen[8], (b"g2".to_vec(), b"a".to_vec(), 2));
         assert!(table.is_empty());
+    }
+
+    #[test]
+    fn the_least_keys_are_kept() {
+        let texts = (0..5000u32).map(|i| format!("{:x}", i.wrapping_mul(2_654_435_761)));
+        let texts = texts.map(|text| if text.len() % 2 == 0 { text.repeat(3) } else { text });
+        let keys: Vec<String> = texts.collect();
+        for n in [1, 7, 100, 2000, 5000] {
+            let mut table = KeyTable::<u64>::default();
+            let group = table.group(b"g");
+            for key in &keys {
+                let key = key.as_bytes();
+                if group.may_keep(&key[..key.len().min(2)]) && group.may_keep(key) {
+                    group.add(key, &1);
+                }
+                group.keep_least(n);
+                assert!(group.len() <= 2 * n + 1);
+            }
+            let mut seen: Vec<String> = Vec::new();
+            table.drain_sorted(|_, key, _| seen.push(String::from_utf8(key.to_vec()).unwrap()));
+            let mut expected = keys.clone();
+            expected.sort();
+            assert_eq!(seen[..n], expected[..n], "{n}");
+        }
     }
 
     #[test]

@@ -67,10 +67,8 @@ impl<S: Amount> Ranked<S> for Plain<S> {
 
     fn rank(&self, sorted: &mut Group<S>, block: &KeyedBlock<S>) {
         let mut digits = Digits::default();
-        let (mut key, mut distinct) = (Vec::new(), 0);
+        let (mut key, mut distinct, none) = (Vec::new(), 0, S::default());
         let drop = !self.options.ints && self.options.format == FileFormat::Text;
-        // Of a block no more than the vocabulary has room for can come into it.
-        let mut kept: Vec<(Frequency, &[u8])> = Vec::new();
         for (token, amount) in block.iter() {
             if drop && count::no_line(token) {
                 continue;
@@ -83,37 +81,25 @@ impl<S: Amount> Ranked<S> for Plain<S> {
             {
                 continue;
             }
-            kept.push((frequency, token));
-        }
-        let none = S::default();
-        let mut add = |frequency: Frequency, token: &[u8]| {
             key.clear();
             frequency.push(&mut key);
-            order::push_descending_bytes(&mut key, token);
-            sorted.add(&key, &none);
-        };
-        let text = |token, digits: &mut Digits| match count::key_int(token) {
-            Some(value) if self.options.ints => digits.of(value).to_vec(),
-            _ => token.to_vec(),
-        };
-        match self.options.top_k.filter(|&k| k < kept.len()) {
-            None if self.options.ints => {
-                for (frequency, token) in kept {
-                    add(frequency, &text(token, &mut digits));
-                }
+            if !sorted.may_keep(&key) {
+                continue;
             }
-            None => kept.into_iter().for_each(|(frequency, token)| add(frequency, token)),
-            Some(k) => {
-                let mut kept: Vec<(Frequency, Vec<u8>)> =
-                    kept.into_iter().map(|(f, token)| (f, text(token, &mut digits))).collect();
-                kept.select_nth_unstable_by(k, |a, b| b.cmp(a));
-                kept.truncate(k);
-                kept.iter().for_each(|(frequency, token)| add(*frequency, token));
+            let text = match count::key_int(token) {
+                Some(value) if self.options.ints => digits.of(value),
+                _ => token,
+            };
+            order::push_descending_bytes(&mut key, text);
+            if sorted.may_keep(&key) {
+                sorted.add(&key, &none);
             }
         }
         if distinct > 0 {
             sorted.add(b"", &S::of_number(distinct));
         }
+        // The empty key is the least of all.
+        self.options.top_k.iter().for_each(|&k| sorted.keep_least(k.saturating_add(1)));
     }
 
     fn finish(&self, keys: &mut dyn Keys<S>) -> Result<Vec<Tensor>> {
