@@ -193,8 +193,8 @@ def sentences(folder, rows, out):
                 found += [value for name, value in row.items() if name.startswith("sentence")]
     with out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["sentence"])
-        writer.writerows([found[i % len(found)]] for i in range(rows))
+        writer.writerow(["sentence", "label"])
+        writer.writerows([found[i % len(found)], i % 2] for i in range(rows))
     return out
 
 
@@ -249,7 +249,7 @@ def main():
     print("|---|---:|---:|---:|---:|---:|---:|")
     has_text = args.vocab.exists() and args.text.exists()
     if has_text:
-        texts = sentences(args.text, args.text_rows, args.data / f"sentences-{args.text_rows}.csv")
+        texts = sentences(args.text, args.text_rows, args.data / f"labelled-{args.text_rows}.csv")
 
     if ours:
         data, graph, out = taxi(args.rows, 8), args.data / "taxi.graph", args.data / "transformed"
@@ -262,6 +262,15 @@ def main():
         analyzed = report("frazil analyze", args.rows, analyze, "taxi", clean=[graph])
         transform = frazil("transform", "--graph", graph, data, "-o", out)
         report("frazil transform, written", args.rows, transform, "taxi", clean=[out])
+        if has_text:
+            folder, graph = args.data / "bert", args.data / "bert.graph"
+            folder.mkdir(exist_ok=True)
+            shutil.copy(ROOT / "datasets/modules/bert.star", folder)
+            shutil.copy(args.vocab, folder / "vocab.txt")
+            analyze = frazil("analyze", texts, "--preprocessing", folder / "bert.star", "-o", graph, "--overwrite")
+            subprocess.run(analyze, check=True, stdout=subprocess.DEVNULL)
+            transform = frazil("transform", "--graph", graph, texts, "-o", out)
+            report("frazil transform, BERT inputs, written", args.text_rows, transform, "text", clean=[out])
 
     if peers:
         python = args.tft or environment(args.peers_dir)

@@ -2,13 +2,17 @@
 //! graph with the rows that it makes.
 
 use clap::Parser;
+use engine::Error;
 
 use crate::args::{Cli, Command, DemoArgs, StatsSubcommand};
 use crate::failure::{Done, Failure};
 use crate::{analyze, generate, graph, output, report, schema, show, stats, validate};
 
-/// The preprocessing of the TFX example, which the demo writes beside its data.
+/// The preprocessing of TFX's examples, which the demo writes beside its data.
 const TAXI: &str = include_str!("../../datasets/modules/taxi.star");
+const BERT: &str = include_str!("../../datasets/modules/bert.star");
+const PIECES: &str = include_str!("../../datasets/modules/vocab.txt");
+const SENTENCES: &str = include_str!("../../datasets/modules/sentences.csv");
 
 pub(crate) fn run(args: &DemoArgs) -> Done {
     let dir = args.dir.display().to_string();
@@ -45,6 +49,19 @@ pub(crate) fn run(args: &DemoArgs) -> Done {
     step(&[&analyze[..], &["-o", &frozen, "--transformed", &rows_of, "--overwrite"]].concat())?;
     step(&["graph", "check", &frozen])?;
     step(&["graph", "svg", &frozen, "-o", &picture])?;
+
+    let texts = args.dir.join("texts");
+    std::fs::create_dir_all(&texts)
+        .map_err(|e| Error::io(format_args!("make `{}`", texts.display()), &e))?;
+    let files = [("bert.star", BERT), ("vocab.txt", PIECES), ("sentences.csv", SENTENCES)];
+    for (name, text) in files {
+        datasets::artifacts::write_atomic(texts.join(name), text.as_bytes())?;
+    }
+    let [bert, sentences, tokens, ids] = ["bert.star", "sentences.csv", "graph", "transformed"]
+        .map(|it| format!("{dir}/texts/{it}"));
+    let analyze = ["analyze-and-transform", &sentences, "--preprocessing", &bert, "--overwrite"];
+    step(&[&analyze[..], &["-o", &tokens, "--transformed", &ids]].concat())?;
+    step(&["stats", &ids])?;
     output::print(&format!(
         "
 What is where:
@@ -60,6 +77,7 @@ What is where:
   {frozen}/  the same frozen: a graph with all that its analyzers found
   {rows_of}/  the rows that it makes, as tf.Examples
   {picture}  a picture of it
+  {dir}/texts/  sentences, and the same for them: the inputs of a BERT model
 
 What to type next:
   frazil explain {anomalies} payment_type
@@ -93,7 +111,7 @@ fn step(words: &[&str]) -> Done {
         Ok(Command::AnalyzeAndTransform(args)) => analyze::run_and_transform(&args),
         Ok(Command::Graph(args)) => graph::run(&args),
         Ok(_) => Ok(()),
-        Err(error) => Err(engine::Error::invalid("the demo's own command is wrong")
+        Err(error) => Err(Error::invalid("the demo's own command is wrong")
             .with_detail(error.to_string())
             .into()),
     }

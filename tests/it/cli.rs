@@ -413,13 +413,13 @@ fn an_interrupted_generation_leaves_no_file() {
 fn the_demo_shows_what_there_is() {
     let place = Place::new();
     let ran = place.ok(&["demo", "--rows", "2000", "--dir", "d"]);
-    let told = ["2,000 examples", "trip_id", "Mobile", "What to type next", "d/report.html"];
+    let told = ["2,000 examples", "trip_id", "Mobile", "input_word_ids", "What to type next"];
     for word in told {
         assert!(ran.stdout.contains(word), "{word}: {}", ran.stdout);
     }
     let mut made = vec!["anomalies.pbtxt", "data", "graph", "graph.svg", "next", "next.pb"];
     made.extend(["receipt.json", "report.html", "schema.pbtxt", "stats.pb", "stats.pbtxt"]);
-    made.extend(["taxi.star", "transformed"]);
+    made.extend(["taxi.star", "texts", "transformed"]);
     assert_eq!(place.names("d"), made);
     assert!(ran.stderr.contains("$ frazil stats d/data/trips@8.tfrecord"), "{}", ran.stderr);
 }
