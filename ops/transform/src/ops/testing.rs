@@ -172,7 +172,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The expression traced over the example columns: the graph so far, and the value.
-fn trace(expression: &str) -> Result<(Builder, Ref)> {
+pub(super) fn trace(expression: &str) -> Result<(Builder, Ref)> {
     let inputs = EXAMPLE_INPUTS.iter();
     let inputs = inputs.map(|(name, dtype, dims)| (name.to_string(), Type::column(*dtype, *dims)));
     let mut builder = Builder::new(inputs);

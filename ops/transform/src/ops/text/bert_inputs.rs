@@ -265,7 +265,8 @@ fn columns(
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::testing::{check, ints, refused, texts};
+    use super::super::super::testing::{check, ints, refused, texts, trace};
+    use crate::program::Program;
 
     const BERT: &str = "text.bert_tokenizer('vocab.txt')";
     const HUGGING_FACE: &str = "text.hugging_face_tokenizer('tokenizer.json')";
@@ -318,6 +319,25 @@ mod tests {
         }
         of("tfx", 2, [[0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 1]]);
         of("segments", 2, [[0, 0, 0, 1, 1, 0], [0, 0, 1, 0, 0, 0]]);
+    }
+
+    #[test]
+    fn special_pieces_are_needed() {
+        let built = |expression: &str| {
+            let (builder, value) = trace(expression).unwrap();
+            Program::new(builder.graph(), &[value]).err().map(|e| e.message().to_owned())
+        };
+        let check = |pieces: &str, missing: &str| {
+            let vocabulary = format!("tft.vocabulary_from_list([{pieces}])");
+            let call = format!("text.bert_inputs(s, None, text.bert_tokenizer({vocabulary}))[0]");
+            let message = format!("`text.bert_inputs`: the tokenizer has no `{missing}`");
+            assert_eq!(built(&call), Some(message));
+        };
+        check("'[CLS]', '[SEP]'", "[PAD]");
+        check("'[CLS]', '[PAD]'", "[SEP]");
+        let call = format!("text.bert_inputs(s, None, {BERT}, 8, 'tokenizer')[0]");
+        let message = "`text.bert_inputs`: the tokenizer says nothing of layouts";
+        assert_eq!(built(&call).as_deref(), Some(message));
     }
 
     #[test]
