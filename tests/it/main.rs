@@ -25,6 +25,7 @@ mod skew;
 mod support;
 mod tft_names;
 mod tidy;
+mod trained_text;
 mod transform;
 mod transform_cli;
 mod transform_golden;

@@ -227,6 +227,8 @@ pub static OPS: &[Op] = &[
     vocabulary::COMPUTE_AND_APPLY_APPROXIMATE,
     text::wordpiece_vocabulary::WORDPIECE_VOCABULARY,
     text::wordpiece_vocabulary::WORDPIECE_ANALYZER,
+    text::bpe_tokenizer::BPE_TOKENIZER,
+    text::bpe_tokenizer::BPE_ANALYZER,
     numeric::impute::IMPUTE,
     numeric::impute::IMPUTE_WITH,
     numeric::impute::MISSING_INDICATOR,

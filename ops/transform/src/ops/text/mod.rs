@@ -4,6 +4,7 @@
 //! and tokenizers can also be trained on a column.
 
 pub(super) mod bert_inputs;
+pub(super) mod bpe_tokenizer;
 pub(super) mod token_statistics;
 pub(super) mod tokenize;
 pub(super) mod tokenizers;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use engine::{Error, Result};
 
+use super::texts;
 use crate::analyzer::Analyzer;
 use crate::op::{Bound, Call, Default, Kind, Op, Param, Takes};
 use crate::ops::params::{option, required, value};
@@ -82,7 +83,7 @@ pub(in crate::ops) const WORDPIECE_VOCABULARY: Op = Op {
     doc: "a vocabulary of word pieces, trained on a column of texts",
     semantics: SEMANTICS,
     examples: &[
-        "tft.apply_vocabulary(s, text.wordpiece_vocabulary(s, vocab_size=300))",
+        "text.tokenize(s, text.bert_tokenizer(text.wordpiece_vocabulary(s, vocab_size=300)))",
         "tft.apply_vocabulary(ss, text.wordpiece_vocabulary(nested, vocab_size=400, min_frequency=1, \
          lower_case=False, limit_alphabet=None, special_tokens=['[UNK]']))",
         "tft.apply_vocabulary(s, text.wordpiece_vocabulary(svec, vocab_size=90, score='likelihood', \
@@ -108,7 +109,7 @@ pub(in crate::ops) const WORDPIECE_ANALYZER: Op = Op {
     params: PARAMS,
     kind: Kind::Analyze {
         types: |call| {
-            texts(call)?;
+            texts(call, X.name)?;
             training(call)?;
             max_words(call)?;
             Ok(vec![Type::constant(DType::Vocabulary, [])])
@@ -116,14 +117,6 @@ pub(in crate::ops) const WORDPIECE_ANALYZER: Op = Op {
         analyzer,
     },
 };
-
-/// Checks the column of texts.
-pub(super) fn texts(call: &Call<'_>) -> Result<()> {
-    match call.ty(X.name)? {
-        ty if ty.dtype == DType::String && !ty.constant => Ok(()),
-        _ => Err(call.wrong_type(X.name, "a column of strings")),
-    }
-}
 
 pub(super) fn max_words(call: &Bound) -> Result<usize> {
     size(call, &MAX_WORDS)

@@ -42,10 +42,10 @@ impl Scope {
     }
 }
 
-/// The vocabularies that a graph makes: names of their files, and their nodes.
+/// The vocabularies and tokenizers that a graph makes: names of their files, and their nodes.
 fn known(builder: &Builder) -> impl Iterator<Item = (String, u32)> + '_ {
     (0u32..).zip(&builder.graph().nodes).filter_map(|(number, node)| match &node.what {
-        What::Op(bound) if node.types.iter().any(|ty| ty.dtype == DType::Vocabulary) => {
+        What::Op(bound) if node.types.iter().any(|ty| ty.dtype.is_asset()) => {
             let is_named = bound.op.params.iter().any(|param| param.name == FILE_NAME.name);
             let name = is_named.then(|| bound.opt_str(FILE_NAME.name)).flatten();
             name.map(|name| (sanitised(name), number))
