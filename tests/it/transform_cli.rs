@@ -162,6 +162,13 @@ fn what_is_wrong_is_said() {
     analyze(&of("inputs[\"fair\"]"), &["fair", "bad.star"]);
     analyze(&of("tft.scale_to_z_scor(inputs[\"fare\"])"), &["scale_to_z_score"]);
     analyze(&of("tft.mean(inputs[\"fare\"])"), &["not a column"]);
+    let tokenize = |of_what: &str| {
+        of(&format!("text.tokenize(inputs[\"payment_type\"], text.bert_tokenizer({of_what}))"))
+    };
+    analyze(&tokenize(""), &["neither `vocab` nor `tokenizer_json` is given", "bad.star:2"]);
+    analyze(&tokenize("\"a.txt\", tokenizer_json=\"a.json\""), &["are both given", "bad.star:2"]);
+    analyze(&tokenize("\"../a.txt\""), &["`../a.txt` is no file that a module may read"]);
+    analyze(&tokenize("\"a.txt\""), &["there is no `./a.txt`"]);
     analyze("load(\"../secret.star\", \"x\")\n", &["secret"]);
     fails(&["graph", "show", "nowhere"], &["there is no graph at `nowhere`"]);
     fails(&["graph", "check", "data"], &["holds no graph"]);

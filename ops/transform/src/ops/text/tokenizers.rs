@@ -7,12 +7,15 @@ use engine::{Error, Result};
 use super::super::elementwise::of_dtype;
 use super::super::params::{option, required, value};
 use super::super::vocabulary::FROM_FILE;
-use crate::op::{Args, Bound, Call, Default, Kernel, Kind, Op, Param, Takes, function};
+use crate::op::{
+    Arg, Args, Bound, Call, Default, Kernel, Kind, Literal, Op, Param, Takes, function,
+};
 use crate::tensor::{Tensor, Values};
 use crate::text::{BertOptions, TokenizerConstant};
 use crate::types::{DType, Type};
 
 const VOCAB: &str = "vocab";
+const TOKENIZER_JSON: &str = "tokenizer_json";
 const LOWER_CASE: Param = option(
     "lower_case",
     Takes::Bool,
@@ -53,16 +56,35 @@ pub(in crate::ops) const BERT_TOKENIZER: Op = Op {
         "text.tokenize(ss, text.bert_tokenizer(vocab='vocab.txt', lower_case=False))",
         "text.tokenize(s, text.bert_tokenizer(tft.vocabulary(ss)))",
         "text.tokenize(s, text.bert_tokenizer(text.wordpiece_vocabulary(s, vocab_size=300)))",
+        "text.tokenize(s, text.bert_tokenizer(tokenizer_json='tokenizer.json'))",
     ],
     params: &[
-        required(VOCAB, Takes::File, "a file with a piece a line, or a vocabulary"),
+        option(VOCAB, Takes::File, Default::None, "a file with a piece a line, or a vocabulary"),
         LOWER_CASE,
         SUFFIX_INDICATOR,
         MAX_BYTES_PER_WORD,
         UNKNOWN_TOKEN,
+        option(
+            TOKENIZER_JSON,
+            Takes::File,
+            Default::None,
+            "in place of all others: a file for `text.hugging_face_tokenizer`",
+        ),
     ],
     kind: Kind::Compose(|builder, call| {
         let mut args = call.again();
+        let json = args.positional.pop().filter(|json| *json != Arg::Literal(Literal::None));
+        let is_none = args.positional[0] == Arg::Literal(Literal::None);
+        if let Some(json) = json {
+            if !is_none {
+                let why = "`vocab` and `tokenizer_json` are both given; one is wanted";
+                return Err(call.wrong(why));
+            }
+            return builder.call(HUGGING_FACE_TOKENIZER.name, Args::default().arg(json));
+        }
+        if is_none {
+            return Err(call.wrong("neither `vocab` nor `tokenizer_json` is given; one is wanted"));
+        }
         if let Some(file) = call.opt_str(VOCAB) {
             let vocabulary = builder.one(FROM_FILE.name, Args::default().arg(file))?;
             args.positional[0] = vocabulary.into();
@@ -136,9 +158,9 @@ pub(in crate::ops) const HUGGING_FACE_TOKENIZER: Op = Op {
         "text.tokenize(s, text.hugging_face_tokenizer('tokenizer.json'))",
         "text.tokenize(nested, text.hugging_face_tokenizer(tokenizer_json='tokenizer.json'))",
     ],
-    params: &[required("tokenizer_json", Takes::File, "a file of the module's folder")],
+    params: &[required(TOKENIZER_JSON, Takes::File, "a file of the module's folder")],
     kind: Kind::Compose(|builder, call| {
-        let Some(file) = call.opt_str("tokenizer_json") else {
+        let Some(file) = call.opt_str(TOKENIZER_JSON) else {
             return Err(call.wrong("`tokenizer_json` is a constant; the name of a file is wanted"));
         };
         let json = builder.file(file)?;
