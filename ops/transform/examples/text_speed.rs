@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release -p transform --example text_speed -- VOCAB TEXT`, where `TEXT` has a text a line.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::disallowed_methods, reason = "an example reads what it measures")]
 
 use std::hint::black_box;
 use std::time::Instant;
