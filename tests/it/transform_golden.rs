@@ -19,6 +19,7 @@ use serde_json::Value;
 use transform::{DType, Dim, FileFormat, TransformGraph, Type, Values};
 
 use crate::support::{shared, workers};
+use crate::transform_golden_own::column;
 use crate::transform_rows::{Rows, close, latin1};
 
 /// One golden, the module that should give it, and which differences are meant.
@@ -275,7 +276,7 @@ impl Case {
         theirs_left.iter().for_each(|name| found.add(name, "the module has no such vocabulary"));
     }
 
-    /// Compares the ranges of integers that TFT wrote into the schema, and the types.
+    /// Compares the types, and the ranges of integers, that TFT wrote into the schema.
     fn compare_schema(&self, graph: &TransformGraph, found: &mut Differences) {
         let text = std::fs::read(&self.schema).unwrap();
         let schema = ops::tfmd::load_schema(&text).unwrap();
@@ -283,6 +284,13 @@ impl Case {
             let name = feature.name();
             let output = graph.graph().outputs.iter().find(|(output, _)| output == name);
             let Some((_, value)) = output else { continue };
+            if self.own {
+                let (ours, theirs) = (graph.graph().ty(*value), column(feature));
+                let ours = ours.with_dtype(theirs_of(ours.dtype));
+                if ours != theirs {
+                    found.add(name, format!("it is {ours}, TFT has {theirs}"));
+                }
+            }
             if let Some(DomainInfo::IntDomain(domain)) = &feature.domain_info {
                 let (min, max) = (domain.min(), domain.max());
                 let ours = graph.graph().domain(*value);
@@ -343,12 +351,6 @@ fn transformed(graph: &TransformGraph, source: &Arc<dyn Source>) -> Vec<Rows> {
 /// Those columns of a file that are there.
 fn of_parquet(file: &Path, wanted: &[(String, Type)]) -> Vec<Rows> {
     let source = open(&file.display().to_string());
-    // TFT has no float64 and no bool columns.
-    let theirs_of = |dtype: DType| match dtype {
-        DType::Float64 => DType::Float32,
-        DType::Bool => DType::Int64,
-        other => other,
-    };
     let there = batches(&source).next().unwrap();
     let wanted = wanted.iter().filter(|(name, _)| there.column_by_name(name).is_some());
     let wanted = wanted.map(|(name, ty)| (name.clone(), Type::var_len(theirs_of(ty.dtype))));
@@ -361,6 +363,15 @@ fn of_parquet(file: &Path, wanted: &[(String, Type)]) -> Vec<Rows> {
         }
     }
     found
+}
+
+/// TFT has no float64 and no bool columns.
+fn theirs_of(dtype: DType) -> DType {
+    match dtype {
+        DType::Float64 => DType::Float32,
+        DType::Bool => DType::Int64,
+        other => other,
+    }
 }
 
 fn batches(source: &Arc<dyn Source>) -> impl Iterator<Item = RecordBatch> {

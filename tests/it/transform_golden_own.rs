@@ -35,7 +35,7 @@ pub(crate) fn columns(folder: &Path) -> Vec<(String, Type)> {
 }
 
 /// The type of a feature, by the rules of feature specs.
-fn column(feature: &Feature) -> Type {
+pub(crate) fn column(feature: &Feature) -> Type {
     let dtype = match feature.r#type() {
         FeatureType::Int => DType::Int64,
         FeatureType::Float => DType::Float32,
