@@ -112,6 +112,8 @@ struct Started {
     process: usize,
     child: Child,
     stderr: Arc<Mutex<Vec<u8>>>,
+    /// Fills `stderr` until there is no more.
+    reader: Option<thread::JoinHandle<()>>,
 }
 
 /// Makes a cluster of `processes` processes on this machine, which run this program with `args`.
@@ -274,10 +276,10 @@ impl Drop for Copies {
 impl Started {
     fn new(process: usize, mut child: Child, send: Sender<(usize, Option<String>)>) -> Self {
         let stderr = Arc::new(Mutex::new(Vec::new()));
-        if let Some(pipe) = child.stderr.take() {
+        let reader = child.stderr.take().map(|pipe| {
             let kept = Arc::clone(&stderr);
-            thread::spawn(move || keep_end(pipe, &kept));
-        }
+            thread::spawn(move || keep_end(pipe, &kept))
+        });
         if let Some(pipe) = child.stdout.take() {
             thread::spawn(move || {
                 let mut pipe = BufReader::new(pipe);
@@ -286,7 +288,7 @@ impl Started {
                 let _ = io::copy(&mut pipe, &mut io::sink());
             });
         }
-        Started { process, child, stderr }
+        Started { process, child, stderr, reader }
     }
 
     fn has_ended(&mut self) -> bool {
@@ -316,6 +318,13 @@ impl Started {
 
     /// A sentence, and what the copy has written on its stderr.
     fn detail(&self, sentence: &str) -> String {
+        // Its last words may still be on their way when it has ended.
+        let start = Instant::now();
+        while self.reader.as_ref().is_some_and(|reader| !reader.is_finished())
+            && start.elapsed() < Duration::from_millis(500)
+        {
+            thread::sleep(Duration::from_millis(1));
+        }
         let kept = lock(&self.stderr);
         let said = String::from_utf8_lossy(&kept);
         let said = match said.trim() {

@@ -166,9 +166,12 @@ fn what_is_wrong_is_said() {
         of(&format!("text.tokenize(inputs[\"payment_type\"], text.bert_tokenizer({of_what}))"))
     };
     analyze(&tokenize(""), &["neither `vocab` nor `tokenizer_json` is given", "bad.star:2"]);
+    place.write("a.txt", "[UNK]\na\n");
+    place.write("a.json", "{");
+    analyze(&tokenize("tokenizer_json=\"a.json\""), &["a.json", "bad.star:2"]);
     analyze(&tokenize("\"a.txt\", tokenizer_json=\"a.json\""), &["are both given", "bad.star:2"]);
     analyze(&tokenize("\"../a.txt\""), &["`../a.txt` is no file that a module may read"]);
-    analyze(&tokenize("\"a.txt\""), &["there is no `./a.txt`"]);
+    analyze(&tokenize("\"b.txt\""), &["there is no `./b.txt`"]);
     analyze("load(\"../secret.star\", \"x\")\n", &["secret"]);
     fails(&["graph", "show", "nowhere"], &["there is no graph at `nowhere`"]);
     fails(&["graph", "check", "data"], &["holds no graph"]);
