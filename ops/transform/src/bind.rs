@@ -35,7 +35,7 @@ impl fmt::Display for Literal {
 }
 
 /// The default as a literal.
-fn default_of(param: &Param) -> Literal {
+pub(crate) fn default_of(param: &Param) -> Literal {
     match param.default {
         Default::Required | Default::None => Literal::None,
         Default::Bool(value) => Literal::Bool(value),

@@ -14,7 +14,7 @@ use crate::analyzer::Analyzer;
 use crate::op::{Bound, Call, Kind, Op, Param};
 use crate::ops::vocabulary::options::sanitised;
 use crate::ops::vocabulary::words::CountedWords;
-use crate::ops::vocabulary::{FILE_NAME, names, pass_on};
+use crate::ops::vocabulary::{FILE_NAME, names};
 use crate::tensor::{StringsBuilder, Tensor, Values};
 use crate::text::{BpeTraining, TokenizerConstant};
 use crate::types::{DType, Type};
@@ -58,9 +58,7 @@ pub(in crate::ops) const BPE_TOKENIZER: Op = Op {
     params: PARAMS,
     kind: Kind::Compose(|builder, call| {
         let scope = names::Scope::plain("", "bpe_tokenizer");
-        let name = names::resolve(builder, call, &BPE_ANALYZER, &scope)?;
-        let args = pass_on(call, &BPE_ANALYZER, &name);
-        Ok(vec![builder.one(BPE_ANALYZER.name, args)?])
+        Ok(vec![names::analyze(builder, call, &BPE_ANALYZER, &scope)?])
     }),
 };
 

@@ -10,7 +10,7 @@ use crate::op::{Bound, Call, Default, Kind, Op, Param, Takes};
 use crate::ops::params::{option, required, value};
 use crate::ops::vocabulary::options::{sanitised, token_list};
 use crate::ops::vocabulary::words::CountedWords;
-use crate::ops::vocabulary::{FILE_NAME, names, pass_on};
+use crate::ops::vocabulary::{FILE_NAME, names};
 use crate::tensor::{StringsBuilder, Tensor, Values};
 use crate::text::{BertOptions, BertTokenizer, MergeScore, TrainedVocabulary, WordPieceTraining};
 use crate::types::{DType, Type};
@@ -92,9 +92,7 @@ pub(in crate::ops) const WORDPIECE_VOCABULARY: Op = Op {
     params: PARAMS,
     kind: Kind::Compose(|builder, call| {
         let scope = names::Scope::plain("vocab_", "wordpiece_vocabulary");
-        let name = names::resolve(builder, call, &WORDPIECE_ANALYZER, &scope)?;
-        let args = pass_on(call, &WORDPIECE_ANALYZER, &name);
-        Ok(vec![builder.one(WORDPIECE_ANALYZER.name, args)?])
+        Ok(vec![names::analyze(builder, call, &WORDPIECE_ANALYZER, &scope)?])
     }),
 };
 

@@ -9,7 +9,7 @@ use super::count::Digits;
 use super::names::{self, Scope};
 use super::{
     ADJUSTED, ANALYZER, COVERAGE_THRESHOLD, COVERAGE_TOP_K, FILE_NAME, FORMAT, KEYS, LABELS,
-    MIN_DIFF_0, RESERVED, SHUFFLE, STORE, THRESHOLD, TOP_K, VALUE, WEIGHTS, X, pass_on,
+    MIN_DIFF_0, RESERVED, SHUFFLE, STORE, THRESHOLD, TOP_K, VALUE, WEIGHTS, X,
 };
 use crate::graph::{Builder, What};
 use crate::hash::fingerprint64;
@@ -185,8 +185,7 @@ pub(in crate::ops) const COMPUTE_AND_APPLY: Op = Op {
     kind: Kind::Compose(|builder, call| {
         let call = spaces_escaped(builder, call)?;
         let scope = Scope::within(&call, "compute_and_apply_vocabulary", "_vocabulary");
-        let name = names::resolve(builder, &call, &ANALYZER, &scope)?;
-        let vocabulary = builder.one(ANALYZER.name, pass_on(&call, &ANALYZER, &name))?;
+        let vocabulary = names::analyze(builder, &call, &ANALYZER, &scope)?;
         apply(builder, &call, vocabulary)
     }),
 };

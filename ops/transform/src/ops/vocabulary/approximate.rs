@@ -12,7 +12,7 @@ use super::frequency::Frequency;
 use super::names::{self, Scope};
 use super::options::{self, Options};
 use super::select::{Best, Making};
-use super::{FILE_NAME, FORMAT, RESERVED, STORE, TOP_K, WEIGHTS, X, pass_on};
+use super::{FILE_NAME, FORMAT, RESERVED, STORE, TOP_K, WEIGHTS, X};
 use crate::analyzer::{Analyzer, Columns};
 use crate::op::{Call, Default, Kind, Op, Param};
 use crate::tensor::Tensor;
@@ -38,8 +38,7 @@ pub(in crate::ops) const APPROXIMATE: Op = Op {
     params: &[X, LIMIT, FILE_NAME, STORE, RESERVED, WEIGHTS, FORMAT],
     kind: Kind::Compose(|builder, call| {
         let scope = Scope::of(call, "approximate_vocabulary");
-        let name = names::resolve(builder, call, &APPROXIMATE_ANALYZER, &scope)?;
-        builder.call(APPROXIMATE_ANALYZER.name, pass_on(call, &APPROXIMATE_ANALYZER, &name))
+        Ok(vec![names::analyze(builder, call, &APPROXIMATE_ANALYZER, &scope)?])
     }),
 };
 
@@ -166,9 +165,7 @@ pub(in crate::ops) const COMPUTE_AND_APPLY_APPROXIMATE: Op = Op {
             "compute_and_apply_approximate_vocabulary",
             "_approximate_vocabulary",
         );
-        let name = names::resolve(builder, &call, &APPROXIMATE_ANALYZER, &scope)?;
-        let args = pass_on(&call, &APPROXIMATE_ANALYZER, &name);
-        let vocabulary = builder.one(APPROXIMATE_ANALYZER.name, args)?;
+        let vocabulary = names::analyze(builder, &call, &APPROXIMATE_ANALYZER, &scope)?;
         apply::apply(builder, &call, vocabulary)
     }),
 };

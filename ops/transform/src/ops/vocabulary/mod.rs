@@ -31,7 +31,7 @@ use analyzers::{Detailed, Plain, Weights};
 use options::Options;
 
 use crate::analyzer::{Analyzer, Sums};
-use crate::op::{Args, Bound, Call, Default, Kind, Op, Param, Takes};
+use crate::op::{Call, Default, Kind, Op, Param, Takes};
 use crate::types::{DType, Type};
 
 const fn param(name: &'static str, takes: Takes, default: Default, doc: &'static str) -> Param {
@@ -156,20 +156,9 @@ pub(super) const VOCABULARY: Op = Op {
     params: PARAMS,
     kind: Kind::Compose(|builder, call| {
         let scope = names::Scope::of(call, "vocabulary");
-        let name = names::resolve(builder, call, &ANALYZER, &scope)?;
-        Ok(vec![builder.one(ANALYZER.name, pass_on(call, &ANALYZER, &name))?])
+        Ok(vec![names::analyze(builder, call, &ANALYZER, &scope)?])
     }),
 };
-
-/// The arguments of a call for those parameters of another operation that it has, too; with a file
-/// name.
-pub(super) fn pass_on(call: &Bound, to: &Op, file_name: &str) -> Args {
-    let params = to.params.iter().filter(|param| param.name != FILE_NAME.name);
-    let known = params.filter(|param| call.op.params.iter().any(|own| own.name == param.name));
-    known
-        .fold(Args::default(), |args, param| args.with(param.name, call.get(param.name)))
-        .with(FILE_NAME.name, file_name)
-}
 
 /// The analyzer alone.
 pub(super) const ANALYZER: Op = Op {

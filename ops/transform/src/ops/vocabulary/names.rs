@@ -5,8 +5,9 @@ use hashbrown::HashSet;
 
 use super::options::sanitised;
 use super::{FILE_NAME, VALUE};
+use crate::bind::default_of;
 use crate::graph::{Builder, What};
-use crate::op::{Args, Bound, Default, Kernel, Kind, Op, Param, Takes, function};
+use crate::op::{Args, Bound, Default, Kernel, Kind, Op, Param, Ref, Takes, function};
 use crate::ops::elementwise::of_dtype;
 use crate::tensor::{Tensor, Values};
 use crate::types::{DType, Type};
@@ -58,16 +59,26 @@ fn known(builder: &Builder) -> impl Iterator<Item = (String, u32)> + '_ {
     })
 }
 
-/// The file name of a vocabulary that `analyzer` is to make for a call.
+/// What `analyzer` makes for a call, in a file of a name of its own; the call's arguments are passed on.
 ///
 /// # Errors
-/// When another vocabulary has the name that is given.
-pub(in crate::ops) fn resolve(
-    builder: &Builder,
+/// When another vocabulary has the name that is given, or the analyzer does not take the arguments.
+pub(in crate::ops) fn analyze(
+    builder: &mut Builder,
     call: &Bound,
     analyzer: &Op,
     scope: &Scope,
-) -> Result<String> {
+) -> Result<Ref> {
+    let name = resolve(builder, call, analyzer, scope)?;
+    let params = analyzer.params.iter().filter(|param| param.name != FILE_NAME.name);
+    let known = params.filter(|param| call.op.params.iter().any(|own| own.name == param.name));
+    let args =
+        known.fold(Args::default(), |args, param| args.with(param.name, call.get(param.name)));
+    builder.one(analyzer.name, args.with(FILE_NAME.name, name))
+}
+
+/// The file name of a vocabulary that `analyzer` is to make for a call.
+fn resolve(builder: &Builder, call: &Bound, analyzer: &Op, scope: &Scope) -> Result<String> {
     // The same vocabulary is made once.
     let same = |bound: &Bound| {
         let params = analyzer.params.iter().filter(|param| param.name != FILE_NAME.name);
@@ -75,13 +86,7 @@ pub(in crate::ops) fn resolve(
             && params.clone().all(|param| {
                 let own = call.op.params.iter().any(|own| own.name == param.name);
                 let own = own.then(|| call.get(param.name));
-                let own = own.unwrap_or_else(|| match param.default {
-                    Default::Bool(value) => value.into(),
-                    Default::Int(value) => value.into(),
-                    Default::Float(value) => value.into(),
-                    Default::Str(value) => value.into(),
-                    Default::Required | Default::None => crate::op::Literal::None.into(),
-                });
+                let own = own.unwrap_or_else(|| default_of(param).into());
                 own == bound.get(param.name)
             })
     };

@@ -3,7 +3,7 @@
 use super::testing::{Column, lists, rank, scalars};
 use super::*;
 use crate::graph::Builder;
-use crate::op::Literal;
+use crate::op::{Args, Literal};
 use crate::ops::testing;
 use crate::tensor::Strings;
 
