@@ -6,7 +6,7 @@
 use engine::Result;
 
 use super::pair_merges::{MergeScore, PairMerges};
-use super::training::{Alphabet, TrainedVocabulary, check_size};
+use super::training::{Alphabet, TrainedVocabulary};
 
 /// What a byte-pair encoding should be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,9 +52,7 @@ impl BpeTraining {
         &self,
         words: impl IntoIterator<Item = (impl AsRef<[u8]>, u64)>,
     ) -> Result<TrainedVocabulary> {
-        let mut pairs = self.prepare(words)?;
-        let merges = pairs.grow(self.vocabulary_size)?;
-        Ok(TrainedVocabulary { pieces: pairs.into_symbols(), merges })
+        TrainedVocabulary::grown(self.prepare(words)?, self.vocabulary_size)
     }
 
     /// The pairs to merge.
@@ -67,11 +65,13 @@ impl BpeTraining {
         } else {
             Alphabet::of_characters(words, self.limit_alphabet)
         };
-        let prefix = &self.continuing_subword_prefix;
-        let mut pairs = PairMerges::new(MergeScore::Count, self.min_frequency, prefix);
-        alphabet.add_to(&mut pairs, &self.special_tokens, prefix);
-        check_size(pairs.len(), self.vocabulary_size)?;
-        Ok(pairs)
+        alphabet.pairs(
+            MergeScore::Count,
+            self.min_frequency,
+            &self.special_tokens,
+            &self.continuing_subword_prefix,
+            self.vocabulary_size,
+        )
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::{Error, Result};
 
-use super::pair_merges::PairMerges;
+use super::pair_merges::{MergeScore, PairMerges};
 
 /// A vocabulary, and how it was grown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,14 @@ pub struct TrainedVocabulary {
     pub pieces: Vec<String>,
     /// The pairs that were merged, in this order.
     pub merges: Vec<(String, String)>,
+}
+
+impl TrainedVocabulary {
+    /// What pairs grow to.
+    pub(super) fn grown(mut pairs: PairMerges, vocabulary_size: usize) -> Result<Self> {
+        let merges = pairs.grow(vocabulary_size)?;
+        Ok(TrainedVocabulary { pieces: pairs.into_symbols(), merges })
+    }
 }
 
 /// Words with their counts, ascending, and the characters that are kept.
@@ -52,8 +60,21 @@ impl Alphabet {
         Alphabet { words: summed(texts), characters: (0..=255).map(byte_character).collect() }
     }
 
-    /// Adds special tokens, characters, characters with a prefix, and the words that have no others.
-    pub(super) fn add_to(self, pairs: &mut PairMerges, special_tokens: &[String], prefix: &str) {
+    /// The pairs of special tokens, characters, characters with the prefix of `pairs`, and the words
+    /// that have no others.
+    ///
+    /// # Errors
+    ///
+    /// If those that are no words are more than `vocabulary_size`.
+    pub(super) fn pairs(
+        self,
+        score: MergeScore,
+        min_frequency: u64,
+        special_tokens: &[String],
+        prefix: &str,
+        vocabulary_size: usize,
+    ) -> Result<PairMerges> {
+        let mut pairs = PairMerges::new(score, min_frequency, prefix);
         for token in special_tokens {
             pairs.symbol(token);
         }
@@ -78,6 +99,8 @@ impl Alphabet {
             }
             pairs.word(symbols, count);
         }
+        check_size(pairs.len(), vocabulary_size)?;
+        Ok(pairs)
     }
 }
 
@@ -107,7 +130,7 @@ pub fn byte_character(byte: u8) -> char {
 /// # Errors
 ///
 /// If that is more than it may hold.
-pub(super) fn check_size(begins_with: usize, vocabulary_size: usize) -> Result<()> {
+fn check_size(begins_with: usize, vocabulary_size: usize) -> Result<()> {
     if begins_with <= vocabulary_size {
         return Ok(());
     }

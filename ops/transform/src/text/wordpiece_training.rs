@@ -6,8 +6,8 @@
 
 use engine::Result;
 
-use super::pair_merges::{MergeScore, PairMerges};
-use super::training::{Alphabet, TrainedVocabulary, check_size};
+use super::pair_merges::MergeScore;
+use super::training::{Alphabet, TrainedVocabulary};
 
 /// What a vocabulary of word pieces should be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,12 +57,14 @@ impl WordPieceTraining {
         words: impl IntoIterator<Item = (impl AsRef<[u8]>, u64)>,
     ) -> Result<TrainedVocabulary> {
         let alphabet = Alphabet::of_characters(words, self.limit_alphabet);
-        let prefix = &self.continuing_subword_prefix;
-        let mut pairs = PairMerges::new(self.score, self.min_frequency, prefix);
-        alphabet.add_to(&mut pairs, &self.special_tokens, prefix);
-        check_size(pairs.len(), self.vocabulary_size)?;
-        let merges = pairs.grow(self.vocabulary_size)?;
-        Ok(TrainedVocabulary { pieces: pairs.into_symbols(), merges })
+        let pairs = alphabet.pairs(
+            self.score,
+            self.min_frequency,
+            &self.special_tokens,
+            &self.continuing_subword_prefix,
+            self.vocabulary_size,
+        )?;
+        TrainedVocabulary::grown(pairs, self.vocabulary_size)
     }
 }
 
