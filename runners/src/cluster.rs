@@ -223,12 +223,8 @@ impl Launched {
     /// The error in `result`, with what the copies' ends tell about it; or, after a success, that
     /// of a copy that failed all the same.
     pub fn finish<T>(self, result: Result<T>) -> Result<T> {
-        let start = Instant::now();
         let patience = if result.is_ok() { END } else { END_FAILED };
-        while start.elapsed() < patience && !lock(&self.copies.0).iter_mut().all(Started::has_ended)
-        {
-            thread::sleep(Duration::from_millis(5));
-        }
+        wait_for(patience, || lock(&self.copies.0).iter_mut().all(Started::has_ended));
         let mut copies = lock(&self.copies.0);
         let ended = |copy: &mut Started| {
             let status = copy.child.try_wait().ok().flatten()?;
@@ -297,10 +293,7 @@ impl Started {
 
     /// It has ended, or closed its stdout, while it was awaited.
     fn ended_early(&mut self) -> Error {
-        let start = Instant::now();
-        while !self.has_ended() && start.elapsed() < Duration::from_secs(1) {
-            thread::sleep(Duration::from_millis(5));
-        }
+        wait_for(Duration::from_secs(1), || self.has_ended());
         let how = match self.child.try_wait() {
             Ok(Some(status)) => describe(status),
             _ => "closed its output".to_owned(),
@@ -319,12 +312,8 @@ impl Started {
     /// A sentence, and what the copy has written on its stderr.
     fn detail(&self, sentence: &str) -> String {
         // Its last words may still be on their way when it has ended.
-        let start = Instant::now();
-        while self.reader.as_ref().is_some_and(|reader| !reader.is_finished())
-            && start.elapsed() < Duration::from_millis(500)
-        {
-            thread::sleep(Duration::from_millis(1));
-        }
+        let read = || self.reader.as_ref().is_none_or(thread::JoinHandle::is_finished);
+        wait_for(Duration::from_millis(500), read);
         let kept = lock(&self.stderr);
         let said = String::from_utf8_lossy(&kept);
         let said = match said.trim() {
@@ -332,6 +321,14 @@ impl Started {
             said => format!("It said: {}", said.replace('\n', "\n    ")),
         };
         [sentence, &said].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Waits until something is so, but no longer than this.
+fn wait_for(patience: Duration, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() && start.elapsed() < patience {
+        thread::sleep(Duration::from_millis(5));
     }
 }
 
