@@ -2,7 +2,6 @@
 //! graph with the rows that it makes.
 
 use clap::Parser;
-use engine::Error;
 
 use crate::args::{Cli, Command, DemoArgs, StatsSubcommand};
 use crate::failure::{Done, Failure};
@@ -50,12 +49,9 @@ pub(crate) fn run(args: &DemoArgs) -> Done {
     step(&["graph", "check", &frozen])?;
     step(&["graph", "svg", &frozen, "-o", &picture])?;
 
-    let texts = args.dir.join("texts");
-    std::fs::create_dir_all(&texts)
-        .map_err(|e| Error::io(format_args!("make `{}`", texts.display()), &e))?;
     let files = [("bert.star", BERT), ("vocab.txt", PIECES), ("sentences.csv", SENTENCES)];
     for (name, text) in files {
-        datasets::artifacts::write_atomic(texts.join(name), text.as_bytes())?;
+        datasets::artifacts::write_atomic(format!("{dir}/texts/{name}"), text.as_bytes())?;
     }
     let [bert, sentences, tokens, ids] = ["bert.star", "sentences.csv", "graph", "transformed"]
         .map(|it| format!("{dir}/texts/{it}"));
@@ -111,7 +107,7 @@ fn step(words: &[&str]) -> Done {
         Ok(Command::AnalyzeAndTransform(args)) => analyze::run_and_transform(&args),
         Ok(Command::Graph(args)) => graph::run(&args),
         Ok(_) => Ok(()),
-        Err(error) => Err(Error::invalid("the demo's own command is wrong")
+        Err(error) => Err(engine::Error::invalid("the demo's own command is wrong")
             .with_detail(error.to_string())
             .into()),
     }

@@ -9,25 +9,16 @@ use transform::{Args, Builder, DType, Program, Ref, Tensor, Type};
 const ROWS: usize = 4096;
 
 fn main() {
-    let one = |op: &'static str, n: usize| {
-        move |builder: &mut Builder, inputs: &[Ref]| {
+    let operations =
+        ["add", "divide", "maximum", "floordiv", "mod", "less", "pow"].map(|op| (op, 2));
+    let functions = ["abs", "sqrt", "exp", "log1p", "sigmoid", "tanh"].map(|op| (op, 1));
+    for (op, n) in operations.into_iter().chain(functions) {
+        let op = format!("math.{op}");
+        measure(&op, 1, |builder, inputs| {
             let args = inputs[..n].iter().fold(Args::default(), |args, value| args.arg(*value));
-            builder.one(op, args).expect("floats are what it takes")
-        }
-    };
-    measure("math.add", 1, one("math.add", 2));
-    measure("math.divide", 1, one("math.divide", 2));
-    measure("math.maximum", 1, one("math.maximum", 2));
-    measure("math.floordiv", 1, one("math.floordiv", 2));
-    measure("math.mod", 1, one("math.mod", 2));
-    measure("math.less", 1, one("math.less", 2));
-    measure("math.abs", 1, one("math.abs", 1));
-    measure("math.sqrt", 1, one("math.sqrt", 1));
-    measure("math.exp", 1, one("math.exp", 1));
-    measure("math.log1p", 1, one("math.log1p", 1));
-    measure("math.sigmoid", 1, one("math.sigmoid", 1));
-    measure("math.tanh", 1, one("math.tanh", 1));
-    measure("math.pow", 1, one("math.pow", 2));
+            builder.one(&op, args).expect("floats are what it takes")
+        });
+    }
     measure("clip(where(is_nan(x), 0, x), -1, 1) * y + 1", 5, |builder, inputs| {
         let mut call = |op: &str, args: Args| builder.one(op, args).expect("floats are taken");
         let (x, y) = (inputs[0], inputs[1]);
