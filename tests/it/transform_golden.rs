@@ -453,14 +453,16 @@ fn unescaped(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The same line, or the same token after information that is close: TFT makes it of shares that it
+/// The same line, or the same token after numbers that are close: TFT makes them of shares that it
 /// means in float32, batch by batch, and of differences of logarithms of those.
 fn same_line(ours: &[u8], theirs: &[u8]) -> bool {
     let parts = |line: &[u8]| {
-        let (frequency, token) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-        Some((frequency.parse().ok().filter(|_| frequency.contains('.'))?, token.to_owned()))
+        let (numbers, token) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+        let numbers = numbers.split(',').map(|n| n.parse().ok().filter(|_| n.contains('.')));
+        Some((numbers.collect::<Option<Vec<f64>>>()?, token.to_owned()))
     };
+    let close = |(a, b): (&f64, &f64)| f64::abs(a - b) <= 1e-4 * f64::abs(*b) + 2e-3;
     ours == theirs
         || matches!((parts(ours), parts(theirs)), (Some((a, ours)), Some((b, theirs)))
-            if ours == theirs && f64::abs(a - b) <= 1e-4 * f64::abs(b) + 2e-3)
+            if ours == theirs && a.len() == b.len() && a.iter().zip(&b).all(close))
 }

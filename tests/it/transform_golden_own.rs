@@ -82,9 +82,7 @@ const TWO_BUCKETS: &str = "with two buckets TFT has one boundary for all keys to
 const SEGMENTS: &str = "TensorFlow's segment maximum forgets what came before NaN, so that the range \
     depends on the order of rows; here it is NaN, as without keys";
 /// Keys in a file of lines of words.
-const CUT: &str = "TFT reads the key `c c` of its file back as `c`; here there is no file";
-/// The files themselves.
-const NO_FILE: &str = "keys and what was found for them are constants of the graph, not in a file";
+const CUT: &str = "TFT reads the key `c c` of its file back as `c`; here nothing is read back";
 /// Keys that are integers.
 const BY_TEXT: &str = "TFT orders integers by their text; here by value";
 
@@ -176,8 +174,6 @@ fn keys_are_as_tft_has_them() {
             ("unit_file", CUT),
             ("more/z_file[5]", CUT),
             ("more/unit_file[5]", CUT),
-            ("counts_file", NO_FILE),
-            ("counts_id_file", NO_FILE),
             ("count_id_keys", BY_TEXT),
             ("count_id_counts", BY_TEXT),
         ],

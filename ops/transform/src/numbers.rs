@@ -58,28 +58,32 @@ pub(crate) fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Result<f64, Str
 
 /// A number as Python's `repr` writes it: the shortest digits that give it back.
 pub(crate) fn python_float(value: f64) -> String {
-    if value.is_nan() {
-        return "nan".to_owned();
-    }
-    let sign = if value.is_sign_negative() { "-" } else { "" };
-    if value.is_infinite() {
-        return format!("{sign}inf");
-    }
-    let text = format!("{:e}", value.abs());
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    python(&format!("{value:e}"), &value.to_string())
+}
+
+/// A single-precision number as NumPy's `str` writes it.
+pub(crate) fn python_float32(value: f32) -> String {
+    python(&format!("{value:e}"), &value.to_string())
+}
+
+/// A number that is written with an exponent, and without one, as Python chooses.
+fn python(scientific: &str, fixed: &str) -> String {
+    let Some((mantissa, exponent)) = scientific.split_once('e') else {
+        // `NaN`, `inf`.
+        return fixed.to_lowercase();
+    };
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if !(-4..16).contains(&exponent) {
         let minus = if exponent < 0 { '-' } else { '+' };
-        return format!("{sign}{mantissa}e{minus}{:02}", exponent.abs());
+        return format!("{mantissa}e{minus}{:02}", exponent.abs());
     }
-    let fixed = format!("{}", value.abs());
     let point = if fixed.contains('.') { "" } else { ".0" };
-    format!("{sign}{fixed}{point}")
+    format!("{fixed}{point}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::python_float;
+    use super::{python_float, python_float32};
 
     #[test]
     fn floats_are_written_as_python_does() {
@@ -95,5 +99,11 @@ mod tests {
         check(0.000_012, "1.2e-05");
         check(f64::NAN, "nan");
         check(f64::NEG_INFINITY, "-inf");
+        let check = |value: f32, expected: &str| assert_eq!(python_float32(value), expected);
+        check(24.256_758, "24.256758");
+        check(f32::MIN, "-3.4028235e+38");
+        check(1e-7, "1e-07");
+        check(-0.0, "-0.0");
+        check(-f32::NAN, "nan");
     }
 }

@@ -173,6 +173,7 @@ pub static OPS: &[Op] = &[
     numeric::histogram::ESTIMATED_PROBABILITY_DENSITY,
     numeric::histogram::BUCKET_DENSITY,
     numeric::per_key::counts::COUNT_PER_KEY,
+    numeric::per_key::counts::ANALYZER,
     numeric::per_key::counts::CATEGORY_COUNTS,
     numeric::per_key::counts::KEY_SHARE,
     numeric::per_key::counts::SHARE_AT_INDEX,

@@ -9,6 +9,7 @@ use crate::bind::default_of;
 use crate::graph::{Builder, What};
 use crate::op::{Args, Bound, Default, Kernel, Kind, Op, Param, Ref, Takes, function};
 use crate::ops::elementwise::of_dtype;
+use crate::ops::numeric::per_key::key_file::KEY_VOCABULARY_FILENAME;
 use crate::tensor::{Tensor, Values};
 use crate::types::{DType, Type};
 
@@ -47,9 +48,11 @@ impl Scope {
 fn known(builder: &Builder) -> impl Iterator<Item = (String, u32)> + '_ {
     (0u32..).zip(&builder.graph().nodes).filter_map(|(number, node)| match &node.what {
         What::Op(bound) if node.types.iter().any(|ty| ty.dtype.is_asset()) => {
-            let is_named = bound.op.params.iter().any(|param| param.name == FILE_NAME.name);
-            let name = is_named.then(|| bound.opt_str(FILE_NAME.name)).flatten();
-            name.map(|name| (sanitised(name), number))
+            let has = |name: &str| bound.op.params.iter().any(|param| param.name == name);
+            let given = |name: &str| has(name).then(|| bound.opt_str(name)).flatten();
+            let of_keys = || given(KEY_VOCABULARY_FILENAME.name).map(str::to_owned);
+            let name = given(FILE_NAME.name).map(sanitised).or_else(of_keys);
+            name.map(|name| (name, number))
         }
         What::Constant(values) | What::Analyzed(_, values) => match &values.first()?.values {
             Values::Vocabulary(vocabulary) => Some((vocabulary.file_name.clone(), number)),
@@ -109,10 +112,54 @@ fn resolve(builder: &Builder, call: &Bound, analyzer: &Op, scope: &Scope) -> Res
     if let Some((name, _)) = known(builder).find(|(_, node)| node_is_same(*node)) {
         return Ok(name);
     }
+    Ok(free(builder, scope))
+}
+
+/// The first name of a scope that no file has.
+fn free(builder: &Builder, scope: &Scope) -> String {
     let taken: HashSet<String, foldhash::fast::FixedState> =
         known(builder).map(|(name, _)| name).collect();
     let mut names = (0..).map(|n| scope.name(n));
-    Ok(names.find(|name| !taken.contains(name)).expect("numbers do not end"))
+    names.find(|name| !taken.contains(name)).expect("numbers do not end")
+}
+
+/// The name of a file of keys: the one given, which TFT takes as it is, or one of the scope for ''.
+///
+/// # Errors
+/// When it is no name of a file.
+pub(in crate::ops) fn name_of_keys(
+    builder: &Builder,
+    call: &Bound,
+    given: &str,
+    scope: &Scope,
+) -> Result<String> {
+    if given.is_empty() {
+        return Ok(free(builder, scope));
+    }
+    if given.starts_with('.') || given.contains(['/', '\\', ':', '\0']) {
+        return Err(call
+            .wrong(format!("{given:?} is no name of a file among the assets"))
+            .with_hint("Letters, digits, `_`, `-` and `.` make a name."));
+    }
+    Ok(given.to_owned())
+}
+
+/// Checks that no other node makes a file of this name.
+///
+/// # Errors
+/// When one does.
+pub(in crate::ops) fn check_only(
+    builder: &Builder,
+    call: &Bound,
+    name: &str,
+    node: u32,
+) -> Result<()> {
+    if known(builder).any(|(known, other)| known == name && other != node) {
+        return Err(call
+            .wrong(format!("two files among the assets are named `{name}`"))
+            .with_hint("Give each a name of its own."));
+    }
+    Ok(())
 }
 
 /// The size of a vocabulary by the name of its file.

@@ -5,29 +5,59 @@ use std::sync::Arc;
 use engine::{KeyTable, KeyedBlock, PCollection, Result};
 use serde_bytes::ByteBuf;
 
-use super::{KEY, KEY_VOCABULARY_FILENAME, by_key, bytes_of, key_dtype, keys_tensor};
+use super::key_file::{self, KEY_VOCABULARY_FILENAME, KeyFile};
+use super::{KEY, by_key, bytes_of, key_dtype, keys_tensor};
 use crate::analyzer::{Analyzer, Columns, Keyed, Pending, gather};
 use crate::op::{Args, Call, Default, Kind, Op, Param, Takes, function};
 use crate::ops::elementwise::of_dtype;
 use crate::ops::numeric::per_key::key_index::KEY_INDEX;
+use crate::ops::vocabulary::names::Scope;
 use crate::tensor::Values;
 use crate::types::{DType, Dim, Type};
 
-/// The analyzer.
+const SEMANTICS: &str = "Keys, ascending by their bytes (integers by value), then int64 counts in their \
+    order. All values of a row count; missing ones do not. Empty strings are keys. With \
+    `key_vocabulary_filename` the one result is the file as a vocabulary, whose lines are `COUNT KEY`: \
+    `tft.apply_vocabulary` finds the places of its keys. A key with a line feed is not in the file.";
+
+/// The counts, or a file of them.
 pub(in crate::ops) const COUNT_PER_KEY: Op = Op {
     name: "tft.count_per_key",
     doc: "the keys of a column, and how often each occurs",
-    semantics: "Keys, ascending by their bytes (integers by value), then int64 counts in their order. \
-        All values of a row count; missing ones do not. Empty strings are keys.",
+    semantics: SEMANTICS,
     examples: &[
         "tft.value_at_index(tft.count_per_key(ss)[1], n)",
         "tft.key_index(k, tft.count_per_key(ns)[0])",
+        "tft.apply_vocabulary(s, tft.count_per_key(ss, key_vocabulary_filename='counts'))",
+        "tft.apply_vocabulary(ns, tft.count_per_key(k, ''))",
+    ],
+    params: &[KEY, KEY_VOCABULARY_FILENAME],
+    kind: Kind::Compose(|builder, call| {
+        let args = Args::default().arg(call.value("key")?);
+        let scope = Scope::plain("vocab_", "count_per_key");
+        let found = key_file::analyze(builder, call, &ANALYZER, args, &scope)?;
+        Ok(match found[..] {
+            [_, _, file] => vec![file],
+            _ => found,
+        })
+    }),
+};
+
+/// The analyzer alone.
+pub(in crate::ops) const ANALYZER: Op = Op {
+    name: "tft.count_per_key_analyzer",
+    doc: "the analyzer of `tft.count_per_key`, which finds a name for its file",
+    semantics: "Keys and counts, and the file as a third result if it has a name.",
+    examples: &[
+        "tft.value_at_index(tft.count_per_key_analyzer(ss)[1], n)",
+        "tft.apply_vocabulary(ns, tft.count_per_key_analyzer(k, 'counts')[2])",
     ],
     params: &[KEY, KEY_VOCABULARY_FILENAME],
     kind: Kind::Analyze {
-        types: |call| types(call),
+        types: |call| Ok(KeyFile::with_type(call, types(call)?)),
         analyzer: |call| {
-            Ok(Analyzer::Counts(Arc::new(Count { keys: key_dtype(call)?, as_text: false })))
+            let (keys, file) = (key_dtype(call)?, KeyFile::of(call)?);
+            Ok(Analyzer::Counts(Arc::new(Count { keys, as_text: false, file })))
         },
     },
 };
@@ -43,7 +73,8 @@ pub(in crate::ops) const CATEGORY_COUNTS: Op = Op {
     kind: Kind::Analyze {
         types: |call| types(call),
         analyzer: |call| {
-            Ok(Analyzer::Counts(Arc::new(Count { keys: key_dtype(call)?, as_text: true })))
+            let keys = key_dtype(call)?;
+            Ok(Analyzer::Counts(Arc::new(Count { keys, as_text: true, file: None })))
         },
     },
 };
@@ -132,6 +163,7 @@ pub(in crate::ops) const SHARE_AT_INDEX: Op = Op {
 struct Count {
     keys: DType,
     as_text: bool,
+    file: Option<KeyFile>,
 }
 
 impl Keyed<u64> for Count {
@@ -158,6 +190,8 @@ impl Keyed<u64> for Count {
             |found, mut other| found.append(&mut other),
             move |mut found| {
                 found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+                let lines = || found.iter().map(|(key, n)| (key.as_slice(), n.to_string()));
+                let file = self.file.as_ref().map(|file| file.tensor(lines())).transpose()?;
                 let keys = found.iter().map(|(key, _)| key.as_slice());
                 let mut keys = keys_tensor(self.keys, keys)?;
                 let mut counts: Vec<i64> = found.iter().map(|(_, n)| *n as i64).collect();
@@ -173,7 +207,7 @@ impl Keyed<u64> for Count {
                     let sorted: Vec<i64> = both.iter().map(|(_, key, _)| *key).collect();
                     keys = keys.with_values(sorted);
                 }
-                Ok(vec![keys, by_key(counts.len(), counts)?])
+                Ok([keys, by_key(counts.len(), counts)?].into_iter().chain(file).collect())
             },
         )
     }

@@ -6,13 +6,13 @@ use engine::{KeyTable, KeyedBlock, PCollection, Result};
 use ops::sketch::ExactSum;
 use serde_bytes::ByteBuf;
 
+use super::key_file::{self, KEY_VOCABULARY_FILENAME, KeyFile};
 use super::key_index::{KEY_INDEX, VALUE_AT_INDEX};
-use super::{
-    ELEMENTWISE, KEY, KEY_VOCABULARY_FILENAME, Pairs, by_position, two_by_key, types, x_and_key,
-};
+use super::{ELEMENTWISE, KEY, Pairs, by_position, two_by_key, types, x_and_key};
 use crate::analyzer::{Analyzer, Columns, Keyed, Pending, Sums, gather};
 use crate::op::{Args, Kind, Op};
 use crate::ops::numeric::{OUTPUT_DTYPE, X, float_of};
+use crate::ops::vocabulary::names::Scope;
 use crate::types::DType;
 
 /// The analyzer.
@@ -27,15 +27,15 @@ pub(in crate::ops) const MEAN_AND_VAR_PER_KEY: Op = Op {
         "tft.value_at_index(tft.mean_and_var_per_key(x, key)[1], n)",
         "tft.value_at_index(tft.mean_and_var_per_key(ns, k)[2], n)",
     ],
-    params: &[X, KEY, OUTPUT_DTYPE],
+    params: &[X, KEY, OUTPUT_DTYPE, KEY_VOCABULARY_FILENAME],
     kind: Kind::Analyze {
         types: |call| {
             Pairs::of(call)?;
             types(call, float_of(call)?)
         },
         analyzer: |call| {
-            let (pairs, dtype) = (Pairs::of(call)?, float_of(call)?);
-            Ok(Analyzer::Sums(Arc::new(MeanAndVar { pairs, dtype })))
+            let (pairs, dtype, file) = (Pairs::of(call)?, float_of(call)?, KeyFile::of(call)?);
+            Ok(Analyzer::Sums(Arc::new(MeanAndVar { pairs, dtype, file })))
         },
     },
 };
@@ -47,13 +47,14 @@ pub(in crate::ops) const SCALE_TO_Z_SCORE_PER_KEY: Op = Op {
     semantics: "As `tft.scale_to_z_score`, by the mean and variance of the values that have the same \
         key. A key that was not seen in analysis leaves x as it is. A list of keys has one for each \
         value of a list `x`; where keys are missing they are '' or 0, as `tft.align_lists` fills them \
-        in.",
+        in. Lines of `key_vocabulary_filename` are `MEAN,VARIANCE KEY`.",
     examples: &[
         "tft.scale_to_z_score_per_key(x, key)",
         "tft.scale_to_z_score_per_key(ns, k)",
         "tft.scale_to_z_score_per_key(vec, s)",
         "tft.scale_to_z_score_per_key(ds, ns)",
         "tft.scale_to_z_score_per_key(vec, key, elementwise=True)",
+        "tft.scale_to_z_score_per_key(x, s, key_vocabulary_filename='moments')",
     ],
     params: &[X, KEY, ELEMENTWISE, KEY_VOCABULARY_FILENAME, OUTPUT_DTYPE],
     kind: Kind::Compose(|builder, call| {
@@ -63,7 +64,8 @@ pub(in crate::ops) const SCALE_TO_Z_SCORE_PER_KEY: Op = Op {
         let (x, key) = x_and_key(builder, call)?;
         let args = Args::default().arg(x).arg(key);
         let args = args.with("output_dtype", call.get("output_dtype"));
-        let found = builder.call(MEAN_AND_VAR_PER_KEY.name, args)?;
+        let scope = Scope::plain("vocab_", "scale_to_z_score_per_key");
+        let found = key_file::analyze(builder, call, &MEAN_AND_VAR_PER_KEY, args, &scope)?;
         let index = builder.one(KEY_INDEX.name, Args::default().arg(key).arg(found[0]))?;
         let mut at =
             |values| builder.one(VALUE_AT_INDEX.name, Args::default().arg(values).arg(index));
@@ -75,6 +77,7 @@ pub(in crate::ops) const SCALE_TO_Z_SCORE_PER_KEY: Op = Op {
 struct MeanAndVar {
     pairs: Pairs,
     dtype: DType,
+    file: Option<KeyFile>,
 }
 
 impl Keyed<Sums> for MeanAndVar {
@@ -111,7 +114,10 @@ impl Keyed<Sums> for MeanAndVar {
                 found.push((ByteBuf::from(key), mean, var));
             },
             |found, mut other| found.append(&mut other),
-            move |found| two_by_key(keys, dtype, found),
+            move |found| {
+                let line = |mean, var| key_file::pair(dtype, mean, var);
+                two_by_key(keys, dtype, found, self.file.as_ref(), line)
+            },
         )
     }
 }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use engine::{KeyTable, KeyedBlock, PCollection, Result};
 use serde_bytes::ByteBuf;
 
+use super::key_file::{self, KEY_VOCABULARY_FILENAME, KeyFile};
 use super::key_index::{KEY_INDEX, VALUE_AT_INDEX};
-use super::{
-    ELEMENTWISE, KEY, KEY_VOCABULARY_FILENAME, Pairs, by_position, two_by_key, types, x_and_key,
-};
+use super::{ELEMENTWISE, KEY, Pairs, by_position, two_by_key, types, x_and_key};
 use crate::analyzer::{Analyzer, Columns, Extremes, Keyed, Pending, gather};
 use crate::graph::Builder;
 use crate::op::{Args, Bound, Kind, Op, Ref};
@@ -16,6 +15,7 @@ use crate::ops::numeric::scale_by_min_max::{
     MIN_MAX_SCALE, OUTPUT_DTYPE as SCALED_DTYPE, OUTPUT_MAX, OUTPUT_MIN,
 };
 use crate::ops::numeric::{OUTPUT_DTYPE, X, float_of};
+use crate::ops::vocabulary::names::Scope;
 use crate::types::DType;
 
 /// The analyzer.
@@ -28,21 +28,27 @@ pub(in crate::ops) const MIN_AND_MAX_PER_KEY: Op = Op {
         "tft.value_at_index(tft.min_and_max_per_key(x, key)[1], n)",
         "tft.value_at_index(tft.min_and_max_per_key(ns, k)[2], n)",
     ],
-    params: &[X, KEY, OUTPUT_DTYPE],
+    params: &[X, KEY, OUTPUT_DTYPE, KEY_VOCABULARY_FILENAME],
     kind: Kind::Analyze {
         types: |call| {
             Pairs::of(call)?;
             types(call, float_of(call)?)
         },
         analyzer: |call| {
-            let (pairs, dtype) = (Pairs::of(call)?, float_of(call)?);
-            Ok(Analyzer::Extremes(Arc::new(MinAndMax { pairs, dtype })))
+            let (pairs, dtype, file) = (Pairs::of(call)?, float_of(call)?, KeyFile::of(call)?);
+            // As precise as TFT has them, which knows no doubles.
+            let written = match call.ty("x")?.dtype {
+                DType::Float64 => DType::Float64,
+                _ => DType::Float32,
+            };
+            Ok(Analyzer::Extremes(Arc::new(MinAndMax { pairs, dtype, written, file })))
         },
     },
 };
 
 const SEMANTICS: &str = "As `tft.scale_by_min_max`, by the range of the values that have the same key. A \
-    key that was not seen in analysis, or has one distinct value, gives sigmoid(x), moved to the range.";
+    key that was not seen in analysis, or has one distinct value, gives sigmoid(x), moved to the range. Lines \
+    of `key_vocabulary_filename` are `-MIN,MAX KEY`.";
 
 /// The mapper with its analyzer.
 pub(in crate::ops) const SCALE_BY_MIN_MAX_PER_KEY: Op = Op {
@@ -57,7 +63,8 @@ pub(in crate::ops) const SCALE_BY_MIN_MAX_PER_KEY: Op = Op {
     ],
     params: &[X, KEY, OUTPUT_MIN, OUTPUT_MAX, ELEMENTWISE, KEY_VOCABULARY_FILENAME, SCALED_DTYPE],
     kind: Kind::Compose(|builder, call| {
-        compose(builder, call, &["output_min", "output_max", "output_dtype"])
+        let scope = "scale_by_min_max_per_key_min_and_max_per_key";
+        compose(builder, call, &["output_min", "output_max", "output_dtype"], scope)
     }),
 };
 
@@ -66,19 +73,31 @@ pub(in crate::ops) const SCALE_TO_0_1_PER_KEY: Op = Op {
     name: "tft.scale_to_0_1_per_key",
     doc: "a column scaled to the range from 0 to 1 for each key",
     semantics: SEMANTICS,
-    examples: &["tft.scale_to_0_1_per_key(x, key)", "tft.scale_to_0_1_per_key(d, k)"],
+    examples: &[
+        "tft.scale_to_0_1_per_key(x, key)",
+        "tft.scale_to_0_1_per_key(d, k)",
+        "tft.scale_to_0_1_per_key(ns, s, key_vocabulary_filename='ranges')",
+    ],
     params: &[X, KEY, ELEMENTWISE, KEY_VOCABULARY_FILENAME, SCALED_DTYPE],
-    kind: Kind::Compose(|builder, call| compose(builder, call, &["output_dtype"])),
+    kind: Kind::Compose(|builder, call| {
+        compose(builder, call, &["output_dtype"], "scale_to_0_1_per_key_min_and_max_per_key")
+    }),
 };
 
-fn compose(builder: &mut Builder, call: &Bound, keep: &[&str]) -> Result<Vec<Ref>> {
+fn compose(
+    builder: &mut Builder,
+    call: &Bound,
+    keep: &[&str],
+    scope: &'static str,
+) -> Result<Vec<Ref>> {
     if let Some(found) = by_position(builder, call, keep)? {
         return Ok(found);
     }
     let (x, key) = x_and_key(builder, call)?;
     // Ranges in double precision, so that integers keep theirs; the scaling itself rounds.
     let args = Args::default().arg(x).arg(key).with("output_dtype", DType::Float64);
-    let found = builder.call(MIN_AND_MAX_PER_KEY.name, args)?;
+    let scope = Scope::plain("vocab_", scope);
+    let found = key_file::analyze(builder, call, &MIN_AND_MAX_PER_KEY, args, &scope)?;
     let index = builder.one(KEY_INDEX.name, Args::default().arg(key).arg(found[0]))?;
     let mut at = |values| builder.one(VALUE_AT_INDEX.name, Args::default().arg(values).arg(index));
     let (min, max) = (at(found[1])?, at(found[2])?);
@@ -90,6 +109,9 @@ fn compose(builder: &mut Builder, call: &Bound, keep: &[&str]) -> Result<Vec<Ref
 struct MinAndMax {
     pairs: Pairs,
     dtype: DType,
+    /// How its numbers are written in the file.
+    written: DType,
+    file: Option<KeyFile>,
 }
 
 impl Keyed<Extremes> for MinAndMax {
@@ -117,7 +139,10 @@ impl Keyed<Extremes> for MinAndMax {
                 found.push((ByteBuf::from(key), ends.min, ends.max));
             },
             |found, mut other| found.append(&mut other),
-            move |found| two_by_key(keys, dtype, found),
+            move |found| {
+                let line = |min: f64, max| key_file::pair(self.written, -min, max);
+                two_by_key(keys, dtype, found, self.file.as_ref(), line)
+            },
         )
     }
 }

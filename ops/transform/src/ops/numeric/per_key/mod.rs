@@ -8,6 +8,7 @@
 use engine::{Error, ErrorKind, Result};
 use serde_bytes::ByteBuf;
 
+use self::key_file::{KEY_VOCABULARY_FILENAME, KeyFile};
 use super::floats;
 use crate::analyzer::Columns;
 use crate::graph::Builder;
@@ -17,6 +18,7 @@ use crate::tensor::{StringsBuilder, Tensor, Values, splits_of};
 use crate::types::{DType, Dim, Type};
 
 pub(in crate::ops) mod counts;
+pub(in crate::ops) mod key_file;
 pub(in crate::ops) mod key_index;
 pub(in crate::ops) mod mean_and_var;
 pub(in crate::ops) mod min_and_max;
@@ -29,14 +31,6 @@ pub(super) const KEY: Param = Param {
     takes: Takes::Value { like: "" },
     default: Default::Required,
     doc: "a column of strings or integers: one key for each row, or for each value of `x`",
-};
-
-/// TFT's name of a file for keys.
-pub(super) const KEY_VOCABULARY_FILENAME: Param = Param {
-    name: "key_vocabulary_filename",
-    takes: Takes::Str,
-    default: Default::None,
-    doc: "accepted and not used: keys and values are constants of the graph, never a file",
 };
 
 /// `x` and `key` of a mapper; lists of keys are made as long as those of `x`, with '' or 0 for a key
@@ -78,6 +72,12 @@ pub(super) fn by_position(
         [Dim::Fixed(n)] => n,
         _ => return Err(call.wrong("`elementwise=True` is for vectors of one length")),
     };
+    let has_file = call.op.params.iter().any(|param| param.name == KEY_VOCABULARY_FILENAME.name);
+    if has_file && call.opt_str(KEY_VOCABULARY_FILENAME.name).is_some() {
+        return Err(call
+            .wrong("each position of `elementwise=True` has keys of its own, for one file")
+            .with_hint("Leave `key_vocabulary_filename` out."));
+    }
     let single = builder.ty(key).is_scalar();
     let mut results = Vec::new();
     for i in 0..i64::from(n) {
@@ -141,6 +141,12 @@ pub(super) fn bytes_of(key: i64) -> [u8; 8] {
     (key as u64 ^ 1 << 63).to_be_bytes()
 }
 
+/// The integer that [`bytes_of`] has made bytes of.
+fn int_of(key: &[u8]) -> i64 {
+    let bytes = key.try_into().unwrap_or([0x80, 0, 0, 0, 0, 0, 0, 0]);
+    (u64::from_be_bytes(bytes) ^ 1 << 63) as i64
+}
+
 /// Keys as a constant, in the order given.
 ///
 /// # Errors
@@ -154,11 +160,7 @@ pub(super) fn keys_tensor<'a>(
         keys.into_iter().for_each(|key| builder.push(key));
         builder.finish().map_err(|_| too_many())?.into()
     } else {
-        let ints = keys.into_iter().map(|key| {
-            let bytes = key.try_into().unwrap_or([0x80, 0, 0, 0, 0, 0, 0, 0]);
-            (u64::from_be_bytes(bytes) ^ 1 << 63) as i64
-        });
-        ints.collect::<Vec<i64>>().into()
+        keys.into_iter().map(int_of).collect::<Vec<i64>>().into()
     };
     by_key(values.len(), values)
 }
@@ -177,24 +179,30 @@ fn too_many() -> Error {
         .with_hint("Keys should name groups, not rows.")
 }
 
-/// Types of keys and of two values for each.
-pub(super) fn types(call: &Call<'_>, dtype: DType) -> Result<Vec<Type>> {
+/// Types of keys, of two values for each, and of their file.
+fn types(call: &Call<'_>, dtype: DType) -> Result<Vec<Type>> {
     let keys = Type::constant(key_dtype(call)?, [Dim::Var]);
     let values = Type::constant(dtype, [Dim::Var]);
-    Ok(vec![keys, values.clone(), values])
+    Ok(KeyFile::with_type(call, vec![keys, values.clone(), values]))
 }
 
-/// Two numbers of each key, in the order of the keys' bytes.
-pub(super) fn two_by_key(
+/// Two numbers of each key, in the order of the keys' bytes; and in a file, as `line` writes them.
+fn two_by_key(
     keys: DType,
     dtype: DType,
     mut found: Vec<(ByteBuf, f64, f64)>,
+    file: Option<&KeyFile>,
+    line: impl Fn(f64, f64) -> String,
 ) -> Result<Vec<Tensor>> {
     found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let n = found.len();
-    Ok(vec![
+    let lines = || found.iter().map(|(key, a, b)| (key.as_slice(), line(*a, *b)));
+    let file = file.map(|file| file.tensor(lines())).transpose()?;
+    let mut tensors = vec![
         keys_tensor(keys, found.iter().map(|(key, _, _)| key.as_slice()))?,
         by_key(n, floats(dtype, found.iter().map(|found| found.1)))?,
         by_key(n, floats(dtype, found.iter().map(|found| found.2)))?,
-    ])
+    ];
+    tensors.extend(file);
+    Ok(tensors)
 }
