@@ -14,6 +14,8 @@ pub(crate) struct Place<'a> {
     pub(crate) session: &'a Session,
     /// Names of the columns.
     pub(crate) inputs: &'a [&'a str],
+    /// Columns that cannot be used, with the error of one that is read.
+    pub(crate) unusable: &'a [(String, Error)],
     pub(crate) limits: Limits,
 }
 
@@ -124,6 +126,9 @@ fn explained(text: &str, span: Option<&FileSpan>, place: &Place<'_>) -> Error {
     };
     if let Some(key) = quoted("Key `") {
         let key = key.trim_matches('"');
+        if let Some((_, error)) = place.unusable.iter().find(|(name, _)| name == key) {
+            return error.clone();
+        }
         let error = Error::invalid(format!("there is no `{key}` in the dict"));
         return match transform::nearest(key, place.inputs.iter().copied()) {
             Some(near) => error.with_hint(format!("Is the input `{near}` meant?")),
@@ -134,6 +139,9 @@ fn explained(text: &str, span: Option<&FileSpan>, place: &Place<'_>) -> Error {
         let called = source.split('(').next().unwrap_or(source);
         let name = if called.ends_with(attribute) { called } else { attribute };
         let error = Error::invalid(format!("there is no operation `{name}`"));
+        if let Some((_, instead)) = names::INSTEAD.iter().find(|(other, _)| *other == name) {
+            return error.with_hint(*instead);
+        }
         return match names::nearest(name) {
             Some(near) => error.with_hint(format!("Is `{near}` meant?")),
             None => error.with_hint("`frazil ops` lists all operations."),

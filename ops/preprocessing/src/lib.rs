@@ -28,5 +28,5 @@ mod operators;
 mod session;
 mod trace;
 
-pub use names::{aliases, parameter};
+pub use names::{FUNCTIONS, aliases, parameter};
 pub use trace::{Limits, Options, trace};

@@ -8,7 +8,7 @@ use transform::DType;
 use transform::ops::OPS;
 
 use crate::column::Kind;
-use crate::operation::{Constant, Operation};
+use crate::operation::{Constant, MakeAndTrackObject, Operation};
 use crate::operators::{Operator, Range, SYMBOLS};
 
 /// Other names of operations, as TensorFlow has them: the alias, the operation.
@@ -38,6 +38,25 @@ pub fn parameter<'a>(op: &str, name: &'a str) -> &'a str {
     let known = PARAMETERS.iter().find(|known| known.0 == op && known.1 == name);
     known.map_or(name, |known| known.2)
 }
+
+/// Functions of modules that are no operations, as nothing of them is in a graph: their names and
+/// parameters.
+pub const FUNCTIONS: &[(&str, &[&str])] =
+    &[("tf.constant", &["value", "dtype"]), (MakeAndTrackObject::NAME, MakeAndTrackObject::PARAMS)];
+
+/// Functions of TFT that are not there, and what to do instead.
+pub(crate) const INSTEAD: &[(&str, &str)] = &[
+    (
+        "tft.apply_pyfunc",
+        "A frozen graph runs no Python: write the function in operations, or compute the column before \
+         the data is read. `frazil ops` lists all operations.",
+    ),
+    (
+        "tft.experimental.ptransform_analyzer",
+        "An analyzer of one's own is written in Rust: an `Op` that is called through \
+         `transform::Builder::call_op`.",
+    ),
+];
 
 /// Types that modules can name.
 const TYPES: &[DType] =
@@ -70,7 +89,7 @@ pub fn aliases() -> &'static BTreeMap<String, &'static str> {
 
 /// The name that is nearest to a misspelt one.
 pub(crate) fn nearest(name: &str) -> Option<&'static str> {
-    let known = aliases().keys().map(String::as_str).chain(["tf.constant"]);
+    let known = aliases().keys().map(String::as_str).chain(FUNCTIONS.iter().map(|(name, _)| *name));
     transform::nearest(name, known)
 }
 
@@ -116,6 +135,9 @@ fn namespace(builder: &mut GlobalsBuilder, names: &[(Vec<&str>, &'static str)], 
             if depth == 0 && part == "tf" {
                 builder.set("constant", Constant);
                 TYPES.iter().for_each(|dtype| builder.set(dtype.name(), Kind(*dtype)));
+            }
+            if depth == 0 && part == "tft" {
+                builder.set("make_and_track_object", MakeAndTrackObject);
             }
         });
         rest = others;

@@ -13,7 +13,7 @@ use starlark::values::{
     Heap, NoSerialize, StarlarkPagablePanic, StarlarkValue, UnpackValue, Value, ValueLike,
     starlark_value,
 };
-use transform::{Arg, Args, Literal, Ref, Takes};
+use transform::{Arg, Args, Literal, Param, Ref, Takes};
 
 use crate::column::{Column, Kind};
 use crate::load;
@@ -21,10 +21,21 @@ use crate::names::parameter;
 use crate::session::{Context, Session};
 use crate::trace::Options;
 
-/// The argument that is a function of the tokens: it is called with the column of the first argument
-/// and what it returns is passed on as [`KEYS`].
-const KEY_FN: &str = "key_fn";
-const KEYS: &str = "keys";
+/// Arguments that are functions of other arguments: each is called while tracing, and what it returns is
+/// passed on.
+struct Called {
+    /// The argument's name.
+    function: &'static str,
+    /// The parameter that what it returns is for.
+    param: &'static str,
+    /// The parameters whose columns it is given.
+    given: &'static [&'static str],
+}
+
+const CALLED: &[Called] = &[
+    Called { function: "key_fn", param: "keys", given: &["x"] },
+    Called { function: "lookup_fn", param: "lookup", given: &["x", "vocabulary"] },
+];
 
 /// What TensorFlow calls the node that it makes: accepted, for nodes have no names here.
 const NAME: &str = "name";
@@ -55,28 +66,48 @@ impl<'v> StarlarkValue<'v> for Operation {
     ) -> starlark::Result<Value<'v>> {
         let &Context { session, options } = context(eval, self.op)?;
         session.check()?;
+        let params = transform::ops::find(self.op).map_err(starlark::Error::new_other)?.params;
         let mut args = Args::default();
+        let mut called: Vec<(&Called, Value<'v>)> = Vec::new();
         for value in arguments.positions(eval.heap())? {
-            args.positional.push(argument(value, session)?);
+            let param = params.get(args.positional.len()).map(|param| param.name);
+            let function = CALLED.iter().find(|called| Some(called.param) == param);
+            args.positional.push(match function.filter(|_| value.get_type() == "function") {
+                Some(function) => {
+                    called.push((function, value));
+                    Literal::None.into()
+                }
+                None => argument(value, session)?,
+            });
         }
         for (name, value) in arguments.names_map()? {
             if name.as_str() == NAME && (value.is_none() || value.unpack_str().is_some()) {
                 continue;
             }
-            if name.as_str() == KEY_FN && !value.is_none() {
-                let column = args.positional.first().cloned().or_else(|| {
-                    let named = args.named.iter().find(|(name, _)| name == "x");
-                    named.map(|(_, arg)| arg.clone())
-                });
-                let Some(Arg::Value(column)) = column else {
-                    return Err(wrong(format!("`{}`: `{KEY_FN}` comes after `x`", self.op)));
-                };
-                let column = eval.heap().alloc(Column { value: column, session: session.clone() });
-                let keys = eval.eval_function(value, &[column], &[])?;
-                args.named.push((KEYS.to_owned(), argument(keys, session)?));
+            if let Some(function) = CALLED.iter().find(|called| called.function == name.as_str()) {
+                let none = Literal::None.into();
+                args.named.push((function.param.to_owned(), none));
+                if !value.is_none() {
+                    called.push((function, value));
+                }
             } else {
                 let name = parameter(self.op, name.as_str());
                 args.named.push((name.to_owned(), argument(value, session)?));
+            }
+        }
+        for (function, value) in called {
+            let mut given = Vec::new();
+            for name in function.given {
+                let Some(Arg::Value(value)) = slot(&mut args, params, name).cloned() else {
+                    let (op, function) = (self.op, function.function);
+                    return Err(wrong(format!("`{op}`: `{function}` is a function of `{name}`")));
+                };
+                given.push(eval.heap().alloc(Column { value, session: session.clone() }));
+            }
+            let returned = eval.eval_function(value, &given, &[])?;
+            let returned = argument(returned, session)?;
+            if let Some(slot) = slot(&mut args, params, function.param) {
+                *slot = returned;
             }
         }
         session.check()?;
@@ -85,6 +116,15 @@ impl<'v> StarlarkValue<'v> for Operation {
         let values = session.call(self.op, args, at).map_err(starlark::Error::new_other)?;
         Ok(results(session, &values, eval.heap()))
     }
+}
+
+/// The argument for a parameter.
+fn slot<'a>(args: &'a mut Args, params: &[Param], name: &str) -> Option<&'a mut Arg> {
+    let place = params.iter().position(|param| param.name == name)?;
+    if place < args.positional.len() {
+        return args.positional.get_mut(place);
+    }
+    args.named.iter_mut().find(|(known, _)| known == name).map(|(_, arg)| arg)
 }
 
 /// Reads the files that a call names, and names them by their paths.
@@ -126,30 +166,15 @@ impl<'v> StarlarkValue<'v> for Constant {
         eval: &mut Evaluator<'v, '_, '_>,
     ) -> starlark::Result<Value<'v>> {
         let session = context(eval, "tf.constant")?.session.clone();
-        let mut given: Vec<Value<'v>> = arguments.positions(eval.heap())?.collect();
-        for (name, value) in arguments.names_map()? {
-            match (name.as_str(), given.len()) {
-                ("value", 0) | ("dtype", 1) => given.push(value),
-                (name, _) => {
-                    let error = Error::invalid(format!("`tf.constant`: `{name}` is not expected"));
-                    return Err(starlark::Error::new_other(
-                        error.with_hint("It takes `value` and `dtype`."),
-                    ));
-                }
-            }
-        }
-        let (value, dtype) = match given[..] {
-            [value] => (value, None),
-            [value, dtype] if dtype.is_none() => (value, None),
-            [value, dtype] => match Kind::from_value(dtype) {
-                Some(kind) => (value, Some(kind.0)),
-                None => {
-                    return Err(wrong(format!(
-                        "`tf.constant`: {dtype} is no type such as `tf.int64`"
-                    )));
-                }
-            },
-            _ => return Err(wrong("`tf.constant` takes `value` and `dtype`".to_owned())),
+        let given = by_name("tf.constant", &["value", "dtype"], arguments, eval.heap())?;
+        let Some(value) = given[0] else {
+            return Err(wrong("`tf.constant`: `value` is missing".to_owned()));
+        };
+        let dtype = match given[1].filter(|dtype| !dtype.is_none()) {
+            None => None,
+            Some(dtype) => Some(Kind::from_value(dtype).map(|kind| kind.0).ok_or_else(|| {
+                wrong(format!("`tf.constant`: {dtype} is no type such as `tf.int64`"))
+            })?),
         };
         let constant = match argument(value, &session)? {
             Arg::Literal(literal) => session.with(|builder| builder.literal(&literal, dtype)),
@@ -158,6 +183,88 @@ impl<'v> StarlarkValue<'v> for Constant {
         let constant = constant.map_err(starlark::Error::new_other)?;
         Ok(results(&session, &[constant], eval.heap()))
     }
+}
+
+/// `tft.make_and_track_object(factory, name)`: what a function makes, for each name once.
+#[derive(Debug, ProvidesStaticType, NoSerialize, StarlarkPagablePanic, Allocative)]
+pub(crate) struct MakeAndTrackObject;
+
+starlark::starlark_simple_value!(MakeAndTrackObject);
+
+impl MakeAndTrackObject {
+    /// As modules call it.
+    pub(crate) const NAME: &'static str = "tft.make_and_track_object";
+    /// TFT's names of its parameters.
+    pub(crate) const PARAMS: &'static [&'static str] = &["trackable_factory_callable", "name"];
+}
+
+impl fmt::Display for MakeAndTrackObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::NAME)
+    }
+}
+
+#[starlark_value(type = "operation")]
+impl<'v> StarlarkValue<'v> for MakeAndTrackObject {
+    fn invoke(
+        &self,
+        _me: Value<'v>,
+        arguments: &Arguments<'v, '_>,
+        eval: &mut Evaluator<'v, '_, '_>,
+    ) -> starlark::Result<Value<'v>> {
+        context(eval, Self::NAME)?.session.check()?;
+        let given = by_name(Self::NAME, Self::PARAMS, arguments, eval.heap())?;
+        let Some(factory) = given[0].filter(|value| !value.is_none()) else {
+            return Err(wrong(format!("`{}` takes a function without parameters", Self::NAME)));
+        };
+        let Some(name) = given[1].filter(|value| !value.is_none()) else {
+            return eval.eval_function(factory, &[], &[]);
+        };
+        let Some(name) = name.unpack_str() else {
+            return Err(wrong(format!("`{}`: `name` is {name}; a string is wanted", Self::NAME)));
+        };
+        // Beside the module's variables, whose names have no spaces.
+        let variable = format!("object {name}");
+        if let Some(made) = eval.module().get(&variable) {
+            return Ok(made);
+        }
+        let made = eval.eval_function(factory, &[], &[])?;
+        eval.module().set(&variable, made);
+        Ok(made)
+    }
+}
+
+/// Arguments of a function that is not in the table, one for each of its parameters.
+fn by_name<'v>(
+    function: &str,
+    params: &[&str],
+    arguments: &Arguments<'v, '_>,
+    heap: Heap<'v>,
+) -> starlark::Result<Vec<Option<Value<'v>>>> {
+    let mut given: Vec<Option<Value<'v>>> = arguments.positions(heap)?.map(Some).collect();
+    if given.len() > params.len() {
+        let n = params.len();
+        return Err(wrong(format!("`{function}`: {} arguments; it takes {n}", given.len())));
+    }
+    given.resize(params.len(), None);
+    for (name, value) in arguments.names_map()? {
+        let place = params.iter().position(|param| *param == name.as_str());
+        match place.map(|place| &mut given[place]) {
+            Some(slot @ None) => *slot = Some(value),
+            Some(Some(_)) => {
+                return Err(wrong(format!("`{function}`: `{}` is given twice", name.as_str())));
+            }
+            None => {
+                let error =
+                    Error::invalid(format!("`{function}`: `{}` is not expected", name.as_str()));
+                let params = params.iter().map(|param| format!("`{param}`")).collect::<Vec<_>>();
+                return Err(starlark::Error::new_other(
+                    error.with_hint(format!("It takes {}.", params.join(" and "))),
+                ));
+            }
+        }
+    }
+    Ok(given)
 }
 
 /// The graph that the call is a part of.
@@ -174,6 +281,7 @@ fn context<'a>(eval: &Evaluator<'_, 'a, '_>, what: &str) -> starlark::Result<&'a
 pub(crate) fn results<'v>(session: &Session, values: &[Ref], heap: Heap<'v>) -> Value<'v> {
     let column = |value: &Ref| Column { value: *value, session: session.clone() };
     match values {
+        [] => Value::new_none(),
         [value] => heap.alloc(column(value)),
         values => heap.alloc(AllocTuple(values.iter().map(column).collect::<Vec<_>>())),
     }

@@ -26,6 +26,8 @@ pub struct Options<'a> {
     pub print: &'a dyn Fn(&str),
     /// How much the module may use.
     pub limits: Limits,
+    /// Columns that there are but no module can use, each with the error of one that reads it.
+    pub unusable: &'a [(String, Error)],
 }
 
 impl Default for Options<'_> {
@@ -40,6 +42,7 @@ impl Default for Options<'_> {
             },
             print: &|_| {},
             limits: Limits::default(),
+            unusable: &[],
         }
     }
 }
@@ -88,7 +91,8 @@ pub fn trace(
 ) -> Result<Graph> {
     let session = Session::new(inputs);
     let names: Vec<&str> = inputs.iter().map(|(name, _)| name.as_str()).collect();
-    let place = Place { session: &session, inputs: &names, limits: options.limits };
+    let (limits, unusable) = (options.limits, options.unusable);
+    let place = Place { session: &session, inputs: &names, unusable, limits };
     let ast = load::parse(file, module, &place)?;
     let mut loaded = Loaded::new(options, file);
     loaded.load_all(&ast, &place)?;

@@ -312,6 +312,14 @@ fn names_that_are_nearly_right_are_found() {
         "Is `tft.scale_to_z_score` meant?",
     );
     check_error(
+        "tft.apply_pyfunc(len, x)",
+        "there is no operation `tft.apply_pyfunc`",
+        "",
+        "tft.apply_pyfunc(len, x)",
+        "A frozen graph runs no Python: write the function in operations, or compute the column before \
+         the data is read. `frazil ops` lists all operations.",
+    );
+    check_error(
         "inputs[\"xz\"]",
         "there is no `xz` in the dict",
         "",
@@ -340,6 +348,74 @@ fn names_that_are_nearly_right_are_found() {
         "x.values",
         "Columns have `dtype` and `shape`; `tft.fill_in_missing` fills in missing values.",
     );
+}
+
+#[test]
+fn functions_among_arguments_are_called() {
+    let apply = "tft.apply_vocabulary";
+    let words = "tft.vocabulary_from_list([\"a\"])";
+    let ids = "tft.apply_vocabulary(s, constant, [math.add(tft.apply_vocabulary(s, constant), constant), \
+               math.add(tft.vocabulary_size(constant), constant)])";
+    let function = "lambda x, v: (tft.apply_vocabulary(x, v) + 1, tft.vocabulary_size(v) + 1)";
+    check(&format!("{apply}(s, {words}, lookup_fn={function})"), ids);
+    check(
+        &format!("{apply}(lookup_fn={function}, deferred_vocab_filename_tensor={words}, x=s)"),
+        &ids,
+    );
+    check(&format!("{apply}(s, {words}, -1, 0, {function}, \"text\")"), ids);
+    let plain = "tft.apply_vocabulary(s, constant)";
+    check(&format!("{apply}(s, {words}, lookup_fn=None)"), plain);
+    check(&format!("{apply}(s, {words}, -1, 0, None, \"text\")"), plain);
+    check(
+        "n + tft.vocabulary_size(tft.vocabulary(s, key_fn=None))",
+        "math.add(n, tft.vocabulary_size(\
+        tft.vocabulary_analyzer(s, vocab_filename=\"vocab_vocabulary\")))",
+    );
+}
+
+#[test]
+fn objects_are_made_once_for_a_name() {
+    let make = "tft.make_and_track_object";
+    check(&format!("x * {make}(lambda: 2.0)"), "math.multiply(x, constant)");
+    check_module(
+        r#"
+def preprocessing_fn(inputs):
+    made = []
+    def make():
+        made.append(0)
+        return [len(made), tf.constant(1.5)]
+    a = tft.make_and_track_object(make, "a")
+    b = tft.make_and_track_object(trackable_factory_callable = make, name = "a")
+    c = tft.make_and_track_object(make, name = None)
+    d = tft.make_and_track_object(make, name = "preprocessing_fn")
+    return {f"{x[0]}": inputs["x"] + x[1] for x in [a, c, d]} if a[0] == b[0] else {}
+"#,
+        "1 = math.add(x, constant)\n2 = math.add(x, constant)\n3 = math.add(x, constant)",
+    );
+    for (args, message) in [
+        ("", "takes a function without parameters"),
+        ("lambda: 1, 2", "`name` is 2; a string is wanted"),
+        ("lambda: 1, factory=2", "`factory` is not expected"),
+        ("lambda: 1, name=None, name=\"a\"", "named argument"),
+        ("lambda: 1, \"a\", 3", "3 arguments; it takes 2"),
+        ("lambda x: x", "Missing"),
+    ] {
+        let found = shown(&module_of(&format!("{make}({args})")), &Options::default());
+        assert!(found.to_lowercase().contains(&message.to_lowercase()), "{args}: {found}");
+    }
+}
+
+#[test]
+fn columns_that_cannot_be_used_say_why() {
+    let why = Error::invalid("column `z` has no type").with_hint("Give it one.");
+    let unusable = [("z".to_owned(), why)];
+    let options = Options { unusable: &unusable, ..Options::default() };
+    let found = shown(&module_of("inputs[\"z\"]"), &options);
+    assert!(found.starts_with("column `z` has no type\n  detail: At m.star:8:"), "{found}");
+    assert!(found.ends_with("hint: Give it one."), "{found}");
+    let found = shown(&module_of("inputs[\"zz\"]"), &options);
+    assert!(found.starts_with("there is no `zz` in the dict"), "{found}");
+    assert!(shown(&module_of("x"), &options).starts_with("o = x"));
 }
 
 #[test]

@@ -33,6 +33,14 @@ pub(super) const NUM_OOV_BUCKETS: Param = Param {
     doc: "how many ids after the last tokens that the vocabulary does not have share, by a hash",
 };
 
+const LOOKUP: Param = Param {
+    name: "lookup",
+    takes: Takes::Values,
+    default: Default::None,
+    doc: "ids that were looked up in another way, and how many ids there are; modules write `lookup_fn`, a \
+        function of `x` and the vocabulary that returns both",
+};
+
 /// Tokens as ids.
 pub(in crate::ops) const APPLY: Op = Op {
     name: "tft.apply_vocabulary",
@@ -42,17 +50,22 @@ pub(in crate::ops) const APPLY: Op = Op {
         that. Integers are looked up and hashed in decimal. Missing values stay missing. A \
         vocabulary with stored frequencies is read without them, which TFT does not. Ids are \
         from min(0, default_value) to max(size - 1, default_value), or to size + \
-        num_oov_buckets - 1.",
+        num_oov_buckets - 1. With `lookup` the result is its ids as they are; their number is taken for \
+        that of the vocabulary and its buckets, in the range of ids and in \
+        `tft.get_num_buckets_for_transformed_feature`.",
     examples: &[
         "tft.apply_vocabulary(s, tft.vocabulary_from_list(['a', 'b']))",
         "tft.apply_vocabulary(nested, tft.vocabulary_from_list(['a']), default_value=7)",
         "tft.apply_vocabulary(nvec, tft.vocabulary_from_list(['1', '-3']), num_oov_buckets=3)",
+        "tft.apply_vocabulary(s, tft.vocabulary_from_list(['a']), lookup=[strings.length(s), 9])",
+        "tft.apply_vocabulary(ns, tft.vocabulary_from_list([1]), 0, 2, lookup=[ns + 1, 9])",
     ],
     params: &[
         X,
         Param { name: "vocabulary", takes: VALUE, default: Default::Required, doc: "a vocabulary" },
         DEFAULT_VALUE,
         NUM_OOV_BUCKETS,
+        LOOKUP,
         FORMAT,
     ],
     kind: Kind::Map {
@@ -63,13 +76,22 @@ pub(in crate::ops) const APPLY: Op = Op {
             }
             of_dtype(call, "vocabulary", DType::Vocabulary)?;
             buckets(call)?;
+            check_lookup(call)?;
             Ok(vec![x.with_dtype(DType::Int64)])
         },
         kernel,
         domain: Some(|call| {
+            let default = call.opt_int(DEFAULT_VALUE.name)?;
+            if let Some(place) = call.position(LOOKUP.name) {
+                let size = *call.constants[place + 1]?.ints().first()?;
+                let last = size.saturating_sub(1);
+                return Some(match buckets(call).ok()? {
+                    0 => (default.min(0), default.max(last)),
+                    _ => (0, last),
+                });
+            }
             let place = call.position("vocabulary")?;
             let size = call.constants[place]?.vocabulary().len() as i64;
-            let default = call.opt_int(DEFAULT_VALUE.name)?;
             Some(match buckets(call).ok()? {
                 0 => (default.min(0), default.max(size - 1)),
                 n => (0, size.saturating_add(n) - 1),
@@ -81,6 +103,30 @@ pub(in crate::ops) const APPLY: Op = Op {
 
 fn buckets(call: &Bound) -> Result<i64> {
     call.int_from(NUM_OOV_BUCKETS.name, 0)
+}
+
+/// Checks ids that were looked up in another way, and their number.
+fn check_lookup(call: &Call<'_>) -> Result<()> {
+    let Some(place) = call.position(LOOKUP.name) else { return Ok(()) };
+    let wrong = |why: String| {
+        let hint = "Return the ids, and their number, such as `tft.vocabulary_size(vocabulary)`.";
+        Err(call.wrong(why).with_hint(hint))
+    };
+    let ([_, _, ids, size], x) = (call.types, call.ty("x")?) else {
+        return wrong("`lookup_fn` gives ids and their number, two values".to_owned());
+    };
+    if ids.dtype != DType::Int64 || ids.constant || ids.shape != x.shape {
+        return wrong(format!("`lookup_fn` gives {ids}; an int64 for each value of `x` is wanted"));
+    }
+    if x.n_var() > 0 && call.structures[place] != call.structures[0] {
+        return wrong("`lookup_fn` may give another number of ids than `x` has values".to_owned());
+    }
+    if *size != Type::constant(DType::Int64, []) {
+        return wrong(format!(
+            "`lookup_fn` gives {size} for the number of ids, not a constant int64"
+        ));
+    }
+    Ok(())
 }
 
 /// The ids of tokens, and of those that are none.
@@ -107,6 +153,9 @@ impl Ids {
 }
 
 fn kernel(call: &Call<'_>) -> Result<Box<dyn Kernel>> {
+    if let Some(place) = call.position(LOOKUP.name) {
+        return Ok(function(move |_, inputs| Ok(inputs[place].clone())));
+    }
     let ids = Ids {
         vocabulary: call.constant("vocabulary")?.vocabulary().clone(),
         default: call.opt_int(DEFAULT_VALUE.name).unwrap_or(-1),
@@ -253,6 +302,14 @@ pub(in crate::ops) fn num_ids(builder: &mut Builder, ids: Ref) -> Result<Option<
     }
     let args = ["vocabulary", DEFAULT_VALUE.name, NUM_OOV_BUCKETS.name].map(|name| bound.get(name));
     let [vocabulary, default, buckets] = args;
+    if let [_, size] = *bound.values(LOOKUP.name) {
+        if bound.opt_int(NUM_OOV_BUCKETS.name) != Some(0) {
+            return Ok(Some(size));
+        }
+        let default = bound.opt_int(DEFAULT_VALUE.name).unwrap_or(-1).saturating_add(1);
+        let args = Args::default().arg(size).arg(default);
+        return builder.one("math.maximum", args).map(Some);
+    }
     builder.one(IDS.name, Args::default().arg(vocabulary).arg(default).arg(buckets)).map(Some)
 }
 

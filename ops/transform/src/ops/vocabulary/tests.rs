@@ -178,6 +178,45 @@ fn ids_are_places_and_others_share_buckets() {
 }
 
 #[test]
+fn ids_may_be_looked_up_in_another_way() {
+    use crate::ops::testing::{check, ints, refused, texts as strings, trace};
+    let list = "tft.vocabulary_from_list(['a'])";
+    let of = |more: &str| format!("tft.apply_vocabulary(s, {list}, {more})");
+    let texts = [("s", strings(&["", "abc"]))];
+    let length = "lookup=[strings.length(s), 9]";
+    check(&of(length), &texts, ints(&[0, 3]));
+    let domain = |expression: &str| {
+        let (builder, value) = trace(expression).unwrap();
+        builder.graph().domain(value)
+    };
+    assert_eq!(domain(&of(length)), Some((-1, 8)));
+    assert_eq!(domain(&of(&format!("default_value=20, {length}"))), Some((0, 20)));
+    assert_eq!(domain(&of(&format!("num_oov_buckets=2, {length}"))), Some((0, 8)));
+    let n_ids = |more: &str| {
+        let ids = of(&format!("{more}{length}"));
+        format!("strings.length(s) * 0 + tft.get_num_buckets_for_transformed_feature({ids})")
+    };
+    check(&n_ids(""), &texts, ints(&[9, 9]));
+    check(&n_ids("default_value=20, "), &texts, ints(&[21, 21]));
+    check(&n_ids("num_oov_buckets=2, "), &texts, ints(&[9, 9]));
+    let wrong = |lookup: &str, why: &str| {
+        refused(
+            &of(&format!("lookup={lookup}")),
+            &format!("`tft.apply_vocabulary`: `lookup_fn` {why}"),
+        );
+    };
+    wrong("n", "gives ids and their number, two values");
+    wrong("[n, 1, 2]", "gives ids and their number, two values");
+    wrong("[x, 1.5]", "gives float32; an int64 for each value of `x` is wanted");
+    wrong("[nvec, 3]", "gives int64[3]; an int64 for each value of `x` is wanted");
+    wrong("[n, k]", "gives int64 for the number of ids, not a constant int64");
+    refused(
+        &format!("tft.apply_vocabulary(ss, {list}, lookup=[ns, 3])"),
+        "`tft.apply_vocabulary`: `lookup_fn` may give another number of ids than `x` has values",
+    );
+}
+
+#[test]
 fn files_are_named_as_tft_names_them() {
     let mut builder = Builder::new([
         ("s".to_owned(), Type::scalar(DType::String)),
