@@ -1,7 +1,5 @@
 //! `frazil analyze`: a preprocessing module and data in, a frozen graph out.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,20 +7,18 @@ use std::time::Instant;
 use clap::Args;
 use datasets::artifacts::refuse_inputs;
 use datasets::output::OutputDirectory;
-use engine::{Batch, Error, ErrorKind, Pipeline, Receipt, Result, Source};
+use engine::{Batch, Error, Pipeline, Receipt, Result, Source};
 use ops::schema::{InferOptions, infer_schema};
 use ops::stats::{StatsOptions, generate_statistics};
-use ops::tfmd::feature::{PresenceConstraints, ShapeType};
-use ops::tfmd::{Feature, FeatureType, Schema, load_schema};
-use preprocessing::{Limits, trace};
+use ops::tfmd::{Schema, load_schema};
 use runners::transform::analyze_with;
 use transform::artifact::{InputShard, Provenance, SaveOptions, check_vacant};
-use transform::{DType, Dim, Graph, Type};
 
 use crate::args::{InputArgs, RunArgs};
 use crate::failure::Done;
 use crate::input::Input;
-use crate::options::{load, read};
+use crate::module::Module;
+use crate::options::load;
 use crate::run::Run;
 use crate::transform::{Target, WriteArgs};
 use crate::{interrupt, output, receipt};
@@ -175,8 +171,7 @@ fn analyze(
         Some(path) => load(path, load_schema)?,
         None => inferred(args, run)?,
     };
-    let columns = columns(&schema, args.schema.is_none());
-    let graph = module.trace(&columns, run.is_quiet())?;
+    let graph = module.trace(&schema, args.schema.as_deref(), run.is_quiet())?;
     let used = graph.inputs().map(|(name, _)| name.to_owned()).collect();
     let (_, source) = input.open(Some(used), Some(&schema), run)?;
     let analysis = analyze_with(graph, &source, |plan, description| {
@@ -211,38 +206,6 @@ fn inferred(args: &AnalyzeArgs, run: &Run) -> Result<Schema> {
     let statistics = generate_statistics(&batches, Arc::new(StatsOptions::default()));
     let mut outputs = run.execute("inferring the schema", &pipeline.plan(), "infer", None)?;
     infer_schema(&statistics.output(&mut outputs)?, &InferOptions::default())
-}
-
-/// The columns that a module may use, by the rules of feature specs.
-fn columns(schema: &Schema, inferred: bool) -> Vec<(String, Type)> {
-    let columns = schema.feature.iter().filter_map(|feature| {
-        let dtype = match feature.r#type() {
-            FeatureType::Int => DType::Int64,
-            FeatureType::Float => DType::Float32,
-            FeatureType::Bytes => DType::String,
-            FeatureType::Struct | FeatureType::TypeUnknown => return None,
-        };
-        let shape = match fixed_shape(feature) {
-            Some(shape) if inferred && shape == [Dim::Fixed(1)] => Vec::new(),
-            Some(shape) => shape,
-            None => vec![Dim::Var],
-        };
-        Some((feature.name().to_owned(), Type::column(dtype, shape)))
-    });
-    columns.collect()
-}
-
-/// The shape of a feature that is in every row.
-fn fixed_shape(feature: &Feature) -> Option<Vec<Dim>> {
-    let Some(PresenceConstraints::Presence(presence)) = &feature.presence_constraints else {
-        return None;
-    };
-    if presence.min_fraction() < 1.0 {
-        return None;
-    }
-    let Some(ShapeType::Shape(shape)) = &feature.shape_type else { return None };
-    let dims = shape.dim.iter().map(|dim| u32::try_from(dim.size()).ok().map(Dim::Fixed));
-    dims.collect()
 }
 
 /// The first rows of the data, to be golden.
@@ -290,121 +253,6 @@ fn provenance(
         option("max_bad_records", args.run.max_bad_records.0.to_string()),
         option("max_bad_shards", args.run.max_bad_shards.0.to_string()),
     ];
-    let mut modules = module.loaded.into_inner();
-    modules.insert(module.name, module.text);
-    Provenance {
-        inputs: shards.collect(),
-        modules: modules.into_iter().collect(),
-        options: options.into(),
-    }
-}
-
-/// A preprocessing module, and what it has loaded.
-struct Module {
-    /// Its file's name, without folders.
-    name: String,
-    text: Vec<u8>,
-    folder: PathBuf,
-    /// Files by their paths from the folder.
-    loaded: RefCell<BTreeMap<String, Vec<u8>>>,
-}
-
-impl Module {
-    fn read(path: &Path) -> Result<Self> {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let name = name.ok_or_else(|| {
-            Error::invalid(format!("`{}` is no file", path.display()))
-                .with_hint("`--preprocessing` names a file of Starlark.")
-        })?;
-        let folder = path.parent().filter(|folder| *folder != Path::new(""));
-        let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
-        Ok(Module { name, text: read(path)?, folder, loaded: RefCell::default() })
-    }
-
-    /// A file of the module's folder, or below it.
-    fn load(&self, name: &str) -> Result<Vec<u8>> {
-        let outside = || {
-            Error::invalid(format!("`{name}` is outside of the module's folder"))
-                .with_detail(format!("A module may load what is in `{}`.", self.folder.display()))
-        };
-        if name.split(['/', '\\']).any(|part| part == "..") || Path::new(name).is_absolute() {
-            return Err(outside());
-        }
-        let path = self.folder.join(name);
-        let real = |path: &Path| {
-            path.canonicalize().map_err(|e| match e.kind() {
-                std::io::ErrorKind::NotFound => {
-                    Error::new(ErrorKind::NotFound, format!("there is no `{}`", path.display()))
-                }
-                _ => Error::io(format_args!("read `{}`", path.display()), &e),
-            })
-        };
-        // A link may lead out of the folder.
-        if !real(&path)?.starts_with(real(&self.folder)?) {
-            return Err(outside());
-        }
-        let bytes = read(&path)?;
-        self.loaded.borrow_mut().insert(name.to_owned(), bytes.clone());
-        Ok(bytes)
-    }
-
-    fn trace(&self, columns: &[(String, Type)], quiet: bool) -> Result<Graph> {
-        let load = |name: &str| self.load(name);
-        let print = |text: &str| {
-            if !quiet {
-                output::note(&format!("{text}\n"));
-            }
-        };
-        let options =
-            preprocessing::Options { load: &load, print: &print, limits: Limits::default() };
-        trace(&self.name, &self.text, columns, &options)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn feature_specs_follow_the_schema() {
-        let schema = "
-            feature { name: 'dense' type: FLOAT presence { min_fraction: 1 } shape {} }
-            feature { name: 'one' type: INT presence { min_fraction: 1 } shape { dim { size: 1 } } }
-            feature { name: 'matrix' type: FLOAT presence { min_fraction: 1 }
-                      shape { dim { size: 2 } dim { size: 3 } } }
-            feature { name: 'some' type: BYTES presence { min_fraction: 0.5 } shape {} }
-            feature { name: 'list' type: BYTES presence { min_fraction: 1 } }
-            feature { name: 'inner' type: STRUCT }";
-        let schema = ops::tfmd::text::parse(schema).unwrap();
-        let shown = |inferred| {
-            let columns = columns(&schema, inferred);
-            columns.iter().map(|(name, ty)| format!("{name} {ty}")).collect::<Vec<_>>().join("; ")
-        };
-        let expected = "dense float32; one int64[1]; matrix float32[2, 3]; some string[var]; \
-                        list string[var]";
-        assert_eq!(shown(false), expected);
-        assert_eq!(shown(true), expected.replace("[1]", ""));
-    }
-
-    #[test]
-    fn modules_load_from_their_own_folder() {
-        let place = tempfile::tempdir().unwrap();
-        let folder = place.path().join("modules");
-        std::fs::create_dir_all(folder.join("lib")).unwrap();
-        std::fs::write(folder.join("m.star"), "x").unwrap();
-        std::fs::write(folder.join("lib/a.star"), "a").unwrap();
-        std::fs::write(place.path().join("secret"), "s").unwrap();
-        let module = Module::read(&folder.join("m.star")).unwrap();
-        assert_eq!(module.load("lib/a.star").unwrap(), b"a");
-        let refused = |name: &str| module.load(name).unwrap_err().message().to_owned();
-        assert!(refused("../secret").contains("outside of the module's folder"));
-        assert!(refused(&place.path().join("secret").display().to_string()).contains("outside"));
-        assert!(refused("lib/b.star").contains("there is no"));
-        #[cfg(unix)]
-        {
-            std::os::unix::fs::symlink(place.path().join("secret"), folder.join("link")).unwrap();
-            assert!(refused("link").contains("outside of the module's folder"));
-        }
-        assert_eq!(module.loaded.borrow().len(), 1);
-    }
+    let modules = module.into_files();
+    Provenance { inputs: shards.collect(), modules, options: options.into() }
 }

@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use engine::Error;
+use ops::tfmd::load_schema;
 use runners::graph::{as_json, dot, show, svg};
 use serde_json::json;
 use transform::TransformGraph;
 
 use crate::failure::Done;
 use crate::forms::write_files;
+use crate::module::Module;
+use crate::options::load;
 use crate::output;
 
 const HELP: &str = "\
@@ -17,6 +21,9 @@ Examples:
   frazil graph svg graph -o graph.svg a picture for the browser
   frazil graph dot graph | dot -Tpdf  the same by Graphviz
   frazil graph check graph            digests, types, golden rows to the bit
+  frazil graph columns graph          the columns that rows must have
+  frazil graph columns --preprocessing taxi.star --schema schema.pbtxt
+                                      the same, and those that analyzers read, before any data is read
 
 Exit codes:
   0    done
@@ -39,6 +46,8 @@ enum GraphSubcommand {
     Svg(DrawArgs),
     /// Check the whole directory, and compute its golden rows again
     Check(AskArgs),
+    /// List the columns that analyzers read and those that rows must have
+    Columns(ColumnsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -46,6 +55,22 @@ struct AskArgs {
     /// The graph's directory
     #[arg(value_name = "DIR")]
     graph: PathBuf,
+    /// Print JSON instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ColumnsArgs {
+    /// The graph's directory: rows that it transforms have these columns
+    #[arg(value_name = "DIR", required_unless_present = "preprocessing")]
+    graph: Option<PathBuf>,
+    /// A module in place of a graph: Starlark that defines `preprocessing_fn(inputs)`
+    #[arg(short, long, value_name = "FILE", requires = "schema", conflicts_with = "graph")]
+    preprocessing: Option<PathBuf>,
+    /// The schema of the module's data
+    #[arg(long, value_name = "FILE", requires = "preprocessing")]
+    schema: Option<PathBuf>,
     /// Print JSON instead of text
     #[arg(long)]
     json: bool,
@@ -74,7 +99,35 @@ pub(crate) fn run(args: &GraphCommand) -> Done {
         GraphSubcommand::Dot(args) => draw(args, dot),
         GraphSubcommand::Svg(args) => draw(args, svg),
         GraphSubcommand::Check(args) => check(args),
+        GraphSubcommand::Columns(args) => columns(args),
     }
+}
+
+fn columns(args: &ColumnsArgs) -> Done {
+    let (graph, of_module) = match (&args.graph, &args.preprocessing, &args.schema) {
+        (Some(directory), _, _) => (TransformGraph::load(directory)?.graph().clone(), false),
+        (_, Some(module), Some(schema)) => {
+            let read = load(schema, load_schema)?;
+            (Module::read(module)?.trace(&read, Some(schema.as_path()), args.json)?, true)
+        }
+        _ => return Err(Error::invalid("neither a graph nor a module is named").into()),
+    };
+    let transform = graph.transform_input_columns();
+    // Analyzers of a frozen graph have run.
+    let analyze = of_module.then(|| graph.analyze_input_columns());
+    if args.json {
+        let mut found = json!({ "transform": transform });
+        if let Some(analyze) = analyze {
+            found["analyze"] = json!(analyze);
+        }
+        return output::print(&format!("{found:#}\n"));
+    }
+    let lines = |what: &str, names: &[&str]| {
+        let names = names.iter().map(|name| format!("  {name}\n")).collect::<String>();
+        format!("{what}\n{}", if names.is_empty() { "  none\n".to_owned() } else { names })
+    };
+    let analyze = analyze.map(|names| lines("analyzers read", &names)).unwrap_or_default();
+    output::print(&format!("{analyze}{}", lines("rows must have", &transform)))
 }
 
 fn draw(args: &DrawArgs, draw: fn(&transform::Graph) -> String) -> Done {

@@ -13,6 +13,7 @@ mod graph;
 mod input;
 mod interrupt;
 mod merge;
+mod module;
 mod operations;
 mod options;
 mod output;

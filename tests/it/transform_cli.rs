@@ -128,6 +128,36 @@ fn a_graph_is_shown_drawn_and_checked() {
 }
 
 #[test]
+fn columns_of_modules_and_graphs_are_listed() {
+    let place = Place::with_data();
+    place.write(
+        "m.star",
+        "def preprocessing_fn(inputs):\n    mean = tft.mean(inputs[\"tips\"])\n    \
+         return {\"o\": inputs[\"fare\"] - mean, \"n\": inputs[\"trip_seconds\"]}\n",
+    );
+    place.write(
+        "m.pbtxt",
+        "feature { name: 'fare' type: FLOAT } feature { name: 'tips' type: FLOAT }
+         feature { name: 'trip_seconds' type: FLOAT } feature { name: 'company' type: BYTES }",
+    );
+    let module = ["--preprocessing", "m.star", "--schema", "m.pbtxt"];
+    let columns = ["graph", "columns"];
+    let shown = place.ok(&[&columns[..], &module].concat()).stdout;
+    assert_eq!(shown, "analyzers read\n  tips\nrows must have\n  fare\n  trip_seconds\n");
+    let json = |args: &[&str]| {
+        let printed = place.ok(&[&columns[..], args, &["--json"]].concat()).stdout;
+        serde_json::from_str::<serde_json::Value>(&printed).unwrap()
+    };
+    let rows = serde_json::json!(["fare", "trip_seconds"]);
+    assert_eq!(json(&module), serde_json::json!({ "analyze": ["tips"], "transform": rows }));
+    place.ok(&[&["analyze", "data", "-o", "graph", "-q"], &module[..]].concat());
+    assert_eq!(json(&["graph"]), serde_json::json!({ "transform": rows }));
+    let shown = place.ok(&["graph", "columns", "graph"]).stdout;
+    assert_eq!(shown, "rows must have\n  fare\n  trip_seconds\n");
+    assert!(place.fails(&columns).contains("DIR"));
+}
+
+#[test]
 fn parquet_keeps_the_values() {
     let place = place();
     let module = ["--preprocessing", "taxi.star", "--schema", "schema.pbtxt", "-q"];
@@ -186,6 +216,16 @@ fn what_is_wrong_is_said() {
     place.ok(&[&good[..], &["--overwrite"]].concat());
     fails(&[&["analyze", "data", "-o", "data"], &module[..]].concat(), &["holds other files"]);
     fails(&["transform", "data", "-g", "graph", "-o", "data/in"], &["is inside of an input"]);
+
+    // A column that the schema does not say enough of, or that no row has.
+    place.write("few.csv", "fare,tips\n1.5,\n");
+    place.write("bad.star", &of("inputs[\"tips\"]"));
+    place.write("few.pbtxt", "feature { name: \"tips\" }");
+    let few = ["analyze", "few.csv", "--preprocessing", "bad.star", "-o", "few", "-q"];
+    let untyped = [&few[..], &["--schema", "few.pbtxt"]].concat();
+    fails(&untyped, &["column `tips` has no type in `few.pbtxt`", "bad.star:2", "type: INT"]);
+    place.write("bad.star", &of("inputs[\"company\"]"));
+    fails(&few, &["there is no `company` in the dict", "The schema was inferred", "bad.star:2"]);
 
     // Data without what every row must have.
     place.write("few.csv", "fare,tips\n1.5,2\n");

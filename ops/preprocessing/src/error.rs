@@ -7,16 +7,14 @@ use starlark::errors::Frame;
 
 use crate::names;
 use crate::session::{Session, origin};
-use crate::trace::Limits;
+use crate::trace::Options;
 
 /// What errors are seen against.
 pub(crate) struct Place<'a> {
     pub(crate) session: &'a Session,
     /// Names of the columns.
     pub(crate) inputs: &'a [&'a str],
-    /// Columns that cannot be used, with the error of one that is read.
-    pub(crate) unusable: &'a [(String, Error)],
-    pub(crate) limits: Limits,
+    pub(crate) options: &'a Options<'a>,
 }
 
 /// An error of Starlark, or ours that went through it; `exceeded` is the limit that was reached.
@@ -46,7 +44,7 @@ pub(crate) fn convert(
     }
     let text = inner.to_string();
     if let ErrorKind::StackOverflow(_) = error.kind() {
-        let depth = place.limits.depth;
+        let depth = place.options.limits.depth;
         let error =
             Error::invalid(format!("the module calls functions within functions {depth} deep"));
         return at(error.with_hint("Does a function call itself without end?"), span);
@@ -126,10 +124,13 @@ fn explained(text: &str, span: Option<&FileSpan>, place: &Place<'_>) -> Error {
     };
     if let Some(key) = quoted("Key `") {
         let key = key.trim_matches('"');
-        if let Some((_, error)) = place.unusable.iter().find(|(name, _)| name == key) {
+        if let Some((_, error)) = place.options.unusable.iter().find(|(name, _)| name == key) {
             return error.clone();
         }
-        let error = Error::invalid(format!("there is no `{key}` in the dict"));
+        let mut error = Error::invalid(format!("there is no `{key}` in the dict"));
+        if !place.options.inputs_are.is_empty() {
+            error = error.with_detail(place.options.inputs_are);
+        }
         return match transform::nearest(key, place.inputs.iter().copied()) {
             Some(near) => error.with_hint(format!("Is the input `{near}` meant?")),
             None => error.with_hint(format!("Inputs are: {}.", place.inputs.join(", "))),

@@ -28,6 +28,8 @@ pub struct Options<'a> {
     pub limits: Limits,
     /// Columns that there are but no module can use, each with the error of one that reads it.
     pub unusable: &'a [(String, Error)],
+    /// A sentence on where the columns come from, for the error of one that is not there.
+    pub inputs_are: &'a str,
 }
 
 impl Default for Options<'_> {
@@ -43,6 +45,7 @@ impl Default for Options<'_> {
             print: &|_| {},
             limits: Limits::default(),
             unusable: &[],
+            inputs_are: "",
         }
     }
 }
@@ -91,8 +94,7 @@ pub fn trace(
 ) -> Result<Graph> {
     let session = Session::new(inputs);
     let names: Vec<&str> = inputs.iter().map(|(name, _)| name.as_str()).collect();
-    let (limits, unusable) = (options.limits, options.unusable);
-    let place = Place { session: &session, inputs: &names, unusable, limits };
+    let place = Place { session: &session, inputs: &names, options };
     let ast = load::parse(file, module, &place)?;
     let mut loaded = Loaded::new(options, file);
     loaded.load_all(&ast, &place)?;

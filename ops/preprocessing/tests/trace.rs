@@ -416,6 +416,12 @@ fn columns_that_cannot_be_used_say_why() {
     let found = shown(&module_of("inputs[\"zz\"]"), &options);
     assert!(found.starts_with("there is no `zz` in the dict"), "{found}");
     assert!(shown(&module_of("x"), &options).starts_with("o = x"));
+    let options = Options { inputs_are: "They are guessed.", ..Options::default() };
+    let found = shown(&module_of("inputs[\"zz\"]"), &options);
+    assert!(
+        found.contains("in the dict\n  detail: At m.star:8:18. They are guessed.\n"),
+        "{found}"
+    );
 }
 
 #[test]

@@ -185,15 +185,49 @@ impl Graph {
 
     /// The nodes that values are made of, ascending: each after those it uses.
     pub(crate) fn needed(&self, values: impl IntoIterator<Item = Ref>) -> Vec<usize> {
+        self.needed_through(values, |_| true)
+    }
+
+    /// As [`Graph::needed`], without what only the nodes that are not passed use.
+    fn needed_through(
+        &self,
+        values: impl IntoIterator<Item = Ref>,
+        passed: impl Fn(&Node) -> bool,
+    ) -> Vec<usize> {
         let mut needed = vec![false; self.nodes.len()];
         values.into_iter().for_each(|value| needed[value.node as usize] = true);
         for number in (0..self.nodes.len()).rev() {
-            if needed[number] {
+            if needed[number] && passed(&self.nodes[number]) {
                 let inputs = self.nodes[number].inputs();
                 inputs.iter().for_each(|value| needed[value.node as usize] = true);
             }
         }
         (0..self.nodes.len()).filter(|&number| needed[number]).collect()
+    }
+
+    /// The columns that analyzers which have not run read, in the order of the inputs: TFT's
+    /// `get_analyze_input_columns`. An analyzer that nothing uses is not in a finished graph.
+    pub fn analyze_input_columns(&self) -> Vec<&str> {
+        let analyzers = self.nodes.iter().filter(|node| node.is_analyzer());
+        let needed = self.needed(analyzers.flat_map(Node::inputs));
+        self.columns_among(needed)
+    }
+
+    /// The columns that rows must have to be transformed, in the order of the inputs: TFT's
+    /// `get_transform_input_columns`. Results of analyzers are constants then, whatever they read.
+    pub fn transform_input_columns(&self) -> Vec<&str> {
+        let outputs = self.outputs.iter().map(|(_, value)| *value);
+        let needed = self.needed_through(outputs, |node| !node.is_analyzer());
+        self.columns_among(needed)
+    }
+
+    /// The names of the inputs among nodes.
+    fn columns_among(&self, nodes: Vec<usize>) -> Vec<&str> {
+        let names = nodes.into_iter().filter_map(|number| match &self.nodes[number].what {
+            What::Input(name) => Some(&**name),
+            _ => None,
+        });
+        names.collect()
     }
 
     /// The calls of analyzers that can run now: those that no other analyzer feeds. Their numbers
@@ -515,5 +549,41 @@ impl Builder {
         drop(names);
         self.graph.outputs = outputs;
         Ok(self.graph.pruned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_those_of_analyzers_and_those_of_rows() {
+        let names = ["a", "b", "c", "d", "e"];
+        let mut builder =
+            Builder::new(names.map(|name| (name.to_owned(), Type::scalar(DType::Float32))));
+        let [a, b, c, d, e] = names.map(|name| builder.input(name).unwrap());
+        let mut one = |op: &str, x: Ref, y: Option<Ref>| {
+            let args = Args::default().arg(x);
+            builder.one(op, if let Some(y) = y { args.arg(y) } else { args }).unwrap()
+        };
+        let mean = one("tft.mean", d, None);
+        let centred = one("math.subtract", b, Some(mean));
+        let greatest = one("tft.max", centred, None);
+        let scaled = one("math.divide", a, Some(greatest));
+        one("tft.mean", e, None);
+        let outputs = [("scaled", scaled), ("c", c)];
+        let outputs = outputs.map(|(name, value)| (name.to_owned(), value));
+        let mut graph = builder.finish(outputs.into()).unwrap();
+        let check = |graph: &Graph, analyze: &[&str]| {
+            assert_eq!(graph.analyze_input_columns(), analyze);
+            assert_eq!(graph.transform_input_columns(), ["a", "c"]);
+        };
+        check(&graph, &["b", "d"]);
+        for left in [&["b"][..], &[]] {
+            let node = graph.next_phase()[0];
+            let n = graph.nodes[node as usize].types.len();
+            graph.bind(node, vec![Tensor::dense(1, vec![1f32]); n]).unwrap();
+            check(&graph, left);
+        }
     }
 }

@@ -50,15 +50,15 @@ pub(in crate::ops) const APPLY: Op = Op {
         that. Integers are looked up and hashed in decimal. Missing values stay missing. A \
         vocabulary with stored frequencies is read without them, which TFT does not. Ids are \
         from min(0, default_value) to max(size - 1, default_value), or to size + \
-        num_oov_buckets - 1. With `lookup` the result is its ids as they are; their number is taken for \
-        that of the vocabulary and its buckets, in the range of ids and in \
+        num_oov_buckets - 1. With `lookup` the result is its ids as they are, and their number is \
+        believed: it stands for that of the vocabulary with its buckets, in the range of ids and in \
         `tft.get_num_buckets_for_transformed_feature`.",
     examples: &[
         "tft.apply_vocabulary(s, tft.vocabulary_from_list(['a', 'b']))",
         "tft.apply_vocabulary(nested, tft.vocabulary_from_list(['a']), default_value=7)",
         "tft.apply_vocabulary(nvec, tft.vocabulary_from_list(['1', '-3']), num_oov_buckets=3)",
-        "tft.apply_vocabulary(s, tft.vocabulary_from_list(['a']), lookup=[strings.length(s), 9])",
-        "tft.apply_vocabulary(ns, tft.vocabulary_from_list([1]), 0, 2, lookup=[ns + 1, 9])",
+        "tft.apply_vocabulary(s, tft.vocabulary_from_list(['a']), lookup=[tft.hash_strings(s, 9), 9])",
+        "tft.apply_vocabulary(ns, tft.vocabulary_from_list([1]), 0, 2, lookup=[ns % 9, 9])",
     ],
     params: &[
         X,
