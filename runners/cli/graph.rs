@@ -123,8 +123,8 @@ fn columns(args: &ColumnsArgs) -> Done {
         return output::print(&format!("{found:#}\n"));
     }
     let lines = |what: &str, names: &[&str]| {
-        let names = names.iter().map(|name| format!("  {name}\n")).collect::<String>();
-        format!("{what}\n{}", if names.is_empty() { "  none\n".to_owned() } else { names })
+        let names = if names.is_empty() { "none".to_owned() } else { names.join("\n  ") };
+        format!("{what}\n  {names}\n")
     };
     let analyze = analyze.map(|names| lines("analyzers read", &names)).unwrap_or_default();
     output::print(&format!("{analyze}{}", lines("rows must have", &transform)))

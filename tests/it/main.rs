@@ -17,6 +17,7 @@ mod laws;
 mod laws_of_ops;
 mod ops;
 mod oracle;
+mod own_analyzer;
 mod rejects;
 mod report;
 mod schema;

@@ -13,7 +13,7 @@ const NOT_THERE: &[(&str, &str)] = &[
     ("tft.experimental.annotate_true_sparse_output", "lists are sparse as they are"),
     (
         "tft.experimental.ptransform_analyzer",
-        "an analyzer is a row of the table, not a Beam transform",
+        "modules hold no Beam transforms: a `CombineFn` in Rust, as `runners/examples/own_analyzer.rs`",
     ),
     ("tft.get_analyze_input_columns", "asked about a module: `frazil graph columns`"),
     ("tft.get_transform_input_columns", "asked about a module: `frazil graph columns`"),

@@ -53,8 +53,7 @@ pub(crate) const INSTEAD: &[(&str, &str)] = &[
     ),
     (
         "tft.experimental.ptransform_analyzer",
-        "An analyzer of one's own is written in Rust: an `Op` that is called through \
-         `transform::Builder::call_op`.",
+        "An analyzer of one's own is a `CombineFn` in Rust; `runners/examples/own_analyzer.rs` has one.",
     ),
 ];
 

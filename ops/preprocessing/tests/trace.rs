@@ -360,7 +360,7 @@ fn functions_among_arguments_are_called() {
     check(&format!("{apply}(s, {words}, lookup_fn={function})"), ids);
     check(
         &format!("{apply}(lookup_fn={function}, deferred_vocab_filename_tensor={words}, x=s)"),
-        &ids,
+        ids,
     );
     check(&format!("{apply}(s, {words}, -1, 0, {function}, \"text\")"), ids);
     let plain = "tft.apply_vocabulary(s, constant)";

@@ -13,7 +13,7 @@ use engine::{Error, ErrorKind, Result};
 use hashbrown::HashMap;
 
 use crate::bind;
-use crate::op::{Arg, Args, Bound, Call, Kind, Literal, Ref};
+use crate::op::{Arg, Args, Bound, Call, Kind, Literal, Op, Ref};
 use crate::ops;
 use crate::tensor::Tensor;
 use crate::types::{DType, Type};
@@ -450,7 +450,8 @@ impl Builder {
     /// # Errors
     /// As [`Builder::call`].
     pub fn one(&mut self, name: &str, args: Args) -> Result<Ref> {
-        Ok(self.call(name, args)?[0])
+        let results = self.call(name, args)?;
+        results.first().copied().ok_or_else(|| Error::invalid(format!("`{name}` has no result")))
     }
 
     /// Calls an operation by its name; gives its results.
@@ -459,7 +460,32 @@ impl Builder {
     /// When there is no such operation, or the arguments do not fit: naming the operation, the
     /// columns, their types, and where it was written.
     pub fn call(&mut self, name: &str, args: Args) -> Result<Vec<Ref>> {
-        let op = ops::find(name)?;
+        self.called(ops::find(name)?, args)
+    }
+
+    /// Calls an operation that is not in the table: an analyzer of one's own, or what is composed of
+    /// such and of others. `runners/examples/own_analyzer.rs` has one.
+    ///
+    /// Results of analyzers are constants of a frozen graph, which is saved, loaded and applied by
+    /// those who do not have the analyzer.
+    ///
+    /// # Errors
+    /// As [`Builder::call`]; and when it is a function of rows, which whoever loads the graph must
+    /// have, or has the name of an operation of the table.
+    pub fn call_op(&mut self, op: &'static Op, args: Args) -> Result<Vec<Ref>> {
+        if let Kind::Map { .. } = op.kind {
+            return Err(Error::invalid(format!("`{}` is a function of rows", op.name))
+                .with_detail("A frozen graph names such an operation, so that all must have it.")
+                .with_hint("Compose it of operations of the table, or add it there."));
+        }
+        if ops::find(op.name).is_ok() {
+            return Err(Error::invalid(format!("`{}` is an operation of the table", op.name))
+                .with_hint("Give your own another name."));
+        }
+        self.called(op, args)
+    }
+
+    fn called(&mut self, op: &'static Op, args: Args) -> Result<Vec<Ref>> {
         let bound = bind::bind(self, op, args).map_err(|e| self.located(e, None))?;
         let result = match &op.kind {
             Kind::Compose(compose) => compose(self, &bound),
@@ -585,5 +611,33 @@ mod tests {
             graph.bind(node, vec![Tensor::dense(1, vec![1f32]); n]).unwrap();
             check(&graph, left);
         }
+    }
+    #[test]
+    fn functions_of_rows_are_those_of_the_table() {
+        const OWN: Op = Op {
+            name: "own.rows",
+            doc: "",
+            semantics: "",
+            examples: &[],
+            params: &[],
+            kind: Kind::Compose(|_, _| Ok(Vec::new())),
+        };
+        static ROWS: Op = Op {
+            kind: Kind::Map {
+                types: |_| unreachable!(),
+                kernel: |_| unreachable!(),
+                domain: None,
+                keeps: "",
+            },
+            ..OWN
+        };
+        static KNOWN: Op = Op { name: "tft.mean", ..OWN };
+        static COMPOSED: Op = OWN;
+        let mut builder = Builder::new([]);
+        let mut refused =
+            |op| builder.call_op(op, Args::default()).unwrap_err().message().to_owned();
+        assert_eq!(refused(&ROWS), "`own.rows` is a function of rows");
+        assert_eq!(refused(&KNOWN), "`tft.mean` is an operation of the table");
+        assert_eq!(builder.call_op(&COMPOSED, Args::default()).unwrap(), []);
     }
 }
