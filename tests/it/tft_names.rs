@@ -9,8 +9,6 @@ use transform::ops::OPS;
 const NOT_THERE: &[(&str, &str)] = &[
     ("tft.annotate_asset", "files beside a graph are those of its vocabularies"),
     ("tft.apply_pyfunc", "Python cannot be served; TFT has it for TensorFlow 1 alone"),
-    ("tft.experimental.annotate_sparse_output_shape", "lists have no shape but their lengths"),
-    ("tft.experimental.annotate_true_sparse_output", "lists are sparse as they are"),
     (
         "tft.experimental.ptransform_analyzer",
         "modules hold no Beam transforms: a `CombineFn` in Rust, as `runners/examples/own_analyzer.rs`",

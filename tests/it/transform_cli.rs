@@ -158,6 +158,29 @@ fn columns_of_modules_and_graphs_are_listed() {
 }
 
 #[test]
+fn annotated_outputs_are_written_sparse() {
+    let place = Place::with_data();
+    place.write(
+        "m.star",
+        "def preprocessing_fn(inputs):\n    tips = inputs[\"tips\"]\n    \
+         tft.experimental.annotate_sparse_output_shape(tips, [5])\n    return {\"tips\": tips}\n",
+    );
+    place.write("m.pbtxt", "feature { name: 'tips' type: FLOAT }");
+    let module = ["--preprocessing", "m.star", "--schema", "m.pbtxt", "-q"];
+    place.ok(&[&["analyze", "data", "-o", "graph"], &module[..]].concat());
+    let schema = String::from_utf8(place.bytes("graph/output_schema.pbtxt")).unwrap();
+    assert!(schema.contains("sparse_feature {\n  name: \"tips\""), "{schema}");
+    place.ok(&["transform", "data", "-g", "graph", "-o", "out", "-q"]);
+    let shown = place.ok(&["stats", "out", "--json", "-q"]).stdout;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let features = shown["datasets"][0]["features"].as_array().unwrap();
+    let path =
+        |feature: &serde_json::Value| feature["path"]["step"][0].as_str().unwrap().to_owned();
+    let names: Vec<String> = features.iter().map(path).collect();
+    assert_eq!(names, ["tips$sparse_indices_0", "tips$sparse_values"]);
+}
+
+#[test]
 fn parquet_keeps_the_values() {
     let place = place();
     let module = ["--preprocessing", "taxi.star", "--schema", "schema.pbtxt", "-q"];

@@ -352,6 +352,8 @@ pub struct Builder {
     /// Nodes by what they compute.
     seen: HashMap<String, u32, foldhash::fast::FixedState>,
     files: HashMap<String, Arc<[u8]>, foldhash::fast::FixedState>,
+    /// Values that are sparse as outputs, with the shape of a row if it is known.
+    sparse: HashMap<Ref, Option<Ref>, foldhash::fast::FixedState>,
     origin: Option<Origin>,
 }
 
@@ -364,6 +366,7 @@ impl Builder {
             names: Vec::new(),
             seen: HashMap::default(),
             files: HashMap::default(),
+            sparse: HashMap::default(),
             origin: None,
         };
         for (name, ty) in inputs {
@@ -393,6 +396,12 @@ impl Builder {
             Error::new(ErrorKind::NotFound, format!("there is no file `{name}`"))
                 .with_hint("Give the builder its bytes with `add_file` first.")
         })
+    }
+
+    /// Makes a value sparse wherever it is an output, within a shape if one is given.
+    pub(crate) fn annotate_sparse(&mut self, value: Ref, shape: Option<Ref>) {
+        let known = self.sparse.entry(value).or_insert(shape);
+        *known = shape.or(*known);
     }
 
     /// Names of the columns that there are, in their order.
@@ -547,6 +556,18 @@ impl Builder {
         if detail.is_empty() { error } else { error.with_detail(detail) }
     }
 
+    /// The outputs, those that are sparse as the columns that they are made of.
+    fn with_sparse(&mut self, outputs: Vec<(String, Ref)>) -> Result<Vec<(String, Ref)>> {
+        let mut columns = Vec::with_capacity(outputs.len());
+        for (name, value) in outputs {
+            match self.sparse.get(&value).copied() {
+                Some(shape) => columns.extend(ops::sparse_columns(self, &name, value, shape)?),
+                None => columns.push((name, value)),
+            }
+        }
+        Ok(columns)
+    }
+
     /// The finished graph, with these outputs.
     ///
     /// # Errors
@@ -555,6 +576,7 @@ impl Builder {
         if outputs.is_empty() {
             return Err(Error::invalid("the preprocessing function returns no outputs"));
         }
+        let outputs = self.with_sparse(outputs)?;
         let mut names = hashbrown::HashSet::<&str, foldhash::fast::FixedState>::default();
         for (name, value) in &outputs {
             let ty = self.graph.ty(*value);

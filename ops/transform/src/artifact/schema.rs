@@ -4,18 +4,21 @@
 //! |---|---|---|
 //! | fixed shape | all values of a row, flat | `presence.min_fraction: 1`, `shape` |
 //! | `[var]` | the values of a row | a feature without a shape |
+//! | sparse | `NAME$sparse_values`, `NAME$sparse_indices_0` … | these, and a `sparse_feature` |
 //! | more varying dimensions | `NAME$ragged_values`, `NAME$row_lengths_1` … | a ragged representation |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ops::tfmd::feature::{DomainInfo, PresenceConstraints, ShapeType};
+use ops::tfmd::sparse_feature::{IndexFeature, ValueFeature};
 use ops::tfmd::tensor_representation::ragged_tensor::{Partition, partition};
 use ops::tfmd::tensor_representation::{Kind, RaggedTensor, RowPartitionDType};
 use ops::tfmd::{
     Annotation, Any, Feature, FeaturePresence, FeatureType, FixedShape, IntDomain, Path, Schema,
-    TensorRepresentation, TensorRepresentationGroup, fixed_shape,
+    SparseFeature, TensorRepresentation, TensorRepresentationGroup, fixed_shape,
 };
 
+use crate::ops::{SPARSE_VALUES, sparse_indices};
 use crate::types::{DType, Dim, Type};
 use crate::vocabulary::{FileFormat, Vocabulary};
 
@@ -30,7 +33,11 @@ const VOCABULARY: &str =
 pub(super) fn schema_of<'a>(
     columns: impl Iterator<Item = (&'a str, &'a Type, Option<(i64, i64)>)>,
 ) -> Schema {
-    let mut schema = Schema::default();
+    let columns: Vec<_> = columns.collect();
+    let sparse = sparse_features(&columns);
+    let positions: BTreeSet<&str> =
+        sparse.iter().flat_map(|sparse| &sparse.index_feature).map(IndexFeature::name).collect();
+    let mut schema = Schema { sparse_feature: sparse.clone(), ..Schema::default() };
     let mut ragged = BTreeMap::new();
     for (name, ty, domain) in columns {
         let feature = Feature {
@@ -41,7 +48,8 @@ pub(super) fn schema_of<'a>(
                     name: None,
                     min: Some(min),
                     max: Some(max),
-                    is_categorical: Some(true),
+                    // Positions are no categories.
+                    is_categorical: (!positions.contains(name)).then_some(true),
                 })
             }),
             ..Feature::default()
@@ -76,6 +84,30 @@ pub(super) fn schema_of<'a>(
         schema.tensor_representation_group.insert(GROUP.to_owned(), group);
     }
     schema
+}
+
+/// The sparse tensors among columns, which their names tell: lists of values, and of their positions
+/// along each dimension.
+fn sparse_features(columns: &[(&str, &Type, Option<(i64, i64)>)]) -> Vec<SparseFeature> {
+    let lists: BTreeMap<&str, DType> = columns
+        .iter()
+        .filter(|(_, ty, _)| ty.shape == [Dim::Var])
+        .map(|(name, ty, _)| (*name, ty.dtype))
+        .collect();
+    let features = lists.keys().filter_map(|values| {
+        let name = values.strip_suffix(SPARSE_VALUES)?;
+        let indices = (0..).map(|axis| sparse_indices(name, axis));
+        let indices = indices.take_while(|name| lists.get(&**name) == Some(&DType::Int64));
+        let index_feature: Vec<_> = indices.map(|name| IndexFeature { name: Some(name) }).collect();
+        (!index_feature.is_empty()).then(|| SparseFeature {
+            name: Some(name.to_owned()),
+            index_feature,
+            is_sorted: Some(true),
+            value_feature: Some(ValueFeature { name: Some((*values).to_owned()) }),
+            ..SparseFeature::default()
+        })
+    });
+    features.collect()
 }
 
 /// Adds what is known of vocabularies, as TensorFlow Transform's `VocabularyMetadata`.
@@ -179,6 +211,49 @@ mod tests {
         check("v", FileFormat::Text, b"\x0a\x01v\x10\xac\x02\x18\x02");
         check("v.tfrecord.gz", FileFormat::TfrecordGzip, b"\x0a\x01v\x10\xac\x02\x18\x02");
         check("v.tfrecord.gz", FileFormat::Text, b"\x0a\x0dv.tfrecord.gz\x10\xac\x02\x18\x02");
+    }
+
+    #[test]
+    fn coordinates_and_values_are_sparse_features() {
+        let list = |dtype| Type::var_len(dtype);
+        let columns = [
+            ("a$sparse_indices_0", list(DType::Int64), Some((0, 4))),
+            ("a$sparse_indices_1", list(DType::Int64), None),
+            ("a$sparse_values", list(DType::String), None),
+            // These are no tensor.
+            ("b$sparse_values", list(DType::Int64), Some((0, 1))),
+            ("c$sparse_indices_0", list(DType::Float32), None),
+            ("c$sparse_values", list(DType::Int64), None),
+        ];
+        let schema = schema_of(columns.iter().map(|(name, ty, domain)| (*name, ty, *domain)));
+        let text = ops::tfmd::text::print(&schema);
+        // As TFT 1.16 writes it.
+        let position = "feature {
+  name: \"a$sparse_indices_0\"
+  type: INT
+  int_domain {
+    min: 0
+    max: 4
+  }
+}
+";
+        let whole = "sparse_feature {
+  name: \"a\"
+  index_feature {
+    name: \"a$sparse_indices_0\"
+  }
+  index_feature {
+    name: \"a$sparse_indices_1\"
+  }
+  is_sorted: true
+  value_feature {
+    name: \"a$sparse_values\"
+  }
+}";
+        assert!(text.starts_with(position), "{text}");
+        assert!(text.contains(whole), "{text}");
+        assert_eq!((schema.feature.len(), schema.sparse_feature.len()), (6, 1));
+        assert_eq!(text.matches("is_categorical: true").count(), 1);
     }
 
     #[test]

@@ -28,6 +28,10 @@ mod tf;
 mod tokens;
 mod vocabulary;
 
+pub(crate) use tf::sparse::{
+    VALUES_ENDING as SPARSE_VALUES, columns as sparse_columns, indices_name as sparse_indices,
+};
+
 /// Every operation, by namespace and name.
 pub static OPS: &[Op] = &[
     numeric::min_and_max::MIN,
@@ -141,6 +145,10 @@ pub static OPS: &[Op] = &[
     tf::shape::SQUEEZE,
     tf::shape::EXPAND_DIMS,
     tf::shape::RESHAPE,
+    tf::sparse::ANNOTATE_SHAPE,
+    tf::sparse::ANNOTATE_TRUE,
+    tf::sparse::INDICES,
+    tf::sparse::VALUES,
     tf::gather::GATHER,
     tf::gather::SLICE,
     tf::gather::REVERSE,

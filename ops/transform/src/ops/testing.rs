@@ -125,7 +125,11 @@ impl<'a> Reader<'a> {
     fn list(&mut self) -> Result<Arg> {
         let mut items = Vec::new();
         while !self.eat("]") {
-            items.push(self.sum()?);
+            match self.sum()? {
+                // A call without a result.
+                Arg::Values(values) if values.is_empty() => {}
+                item => items.push(item),
+            }
             self.eat(",");
         }
         let dtype = items.iter().find_map(|item| match item {

@@ -10,3 +10,4 @@ pub(super) mod matmul;
 pub(super) mod one_hot;
 pub(super) mod select;
 pub(super) mod shape;
+pub(super) mod sparse;
