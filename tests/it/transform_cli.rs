@@ -158,16 +158,25 @@ fn columns_of_modules_and_graphs_are_listed() {
 }
 
 #[test]
-fn annotated_outputs_are_written_sparse() {
+fn what_is_annotated_is_written() {
     let place = Place::with_data();
+    place.write("note.txt", "a note");
     place.write(
         "m.star",
         "def preprocessing_fn(inputs):\n    tips = inputs[\"tips\"]\n    \
+         tft.vocabulary(inputs[\"company\"], vocab_filename = \"companies\")\n    \
+         tft.annotate_asset(\"names\", \"companies\")\n    tft.annotate_asset(\"note\", \"note.txt\")\n    \
          tft.experimental.annotate_sparse_output_shape(tips, [5])\n    return {\"tips\": tips}\n",
     );
-    place.write("m.pbtxt", "feature { name: 'tips' type: FLOAT }");
+    place.write(
+        "m.pbtxt",
+        "feature { name: 'tips' type: FLOAT } feature { name: 'company' type: BYTES }",
+    );
     let module = ["--preprocessing", "m.star", "--schema", "m.pbtxt", "-q"];
     place.ok(&[&["analyze", "data", "-o", "graph"], &module[..]].concat());
+    assert_eq!(place.bytes("graph/assets/note.txt"), b"a note");
+    let shown = place.ok(&["graph", "show", "graph"]).stdout;
+    assert!(shown.contains("names  companies") && shown.contains("note   note.txt"), "{shown}");
     let schema = String::from_utf8(place.bytes("graph/output_schema.pbtxt")).unwrap();
     assert!(schema.contains("sparse_feature {\n  name: \"tips\""), "{schema}");
     place.ok(&["transform", "data", "-g", "graph", "-o", "out", "-q"]);

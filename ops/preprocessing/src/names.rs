@@ -46,6 +46,8 @@ pub const FUNCTIONS: &[(&str, &[&str])] =
 
 /// Functions of TFT that are not there, and what to do instead.
 pub(crate) const INSTEAD: &[(&str, &str)] = &[
+    ("tft.get_analyze_input_columns", "`frazil graph columns` lists them for a module."),
+    ("tft.get_transform_input_columns", "`frazil graph columns` lists them for a module."),
     (
         "tft.apply_pyfunc",
         "A frozen graph runs no Python: write the function in operations, or compute the column before \

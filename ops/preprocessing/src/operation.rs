@@ -138,9 +138,15 @@ fn read_files(op: &str, args: &mut Args, session: &Session, options: &Options<'_
         let (Takes::File, Arg::Literal(Literal::Str(wanted))) = (param.takes, &mut *arg) else {
             continue;
         };
-        let (path, bytes) = load::file(wanted, options)?;
-        session.with(|builder| builder.add_file(path, bytes));
-        *wanted = path.to_owned();
+        match load::file(wanted, options) {
+            Ok((path, bytes)) => {
+                session.with(|builder| builder.add_file(path, bytes));
+                *wanted = path.to_owned();
+            }
+            // Some operations name assets that were made.
+            Err(_) if session.with(|builder| builder.has_asset(wanted)) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }

@@ -88,6 +88,17 @@ impl Node {
     }
 }
 
+/// A file among the assets of a graph, under a key that others find it by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyedAsset {
+    /// The key.
+    pub key: String,
+    /// Name of the file among the assets.
+    pub file: String,
+    /// Its bytes; none where it is the file of a vocabulary or tokenizer of the graph.
+    pub bytes: Option<Arc<[u8]>>,
+}
+
 /// A traced graph: columns in, columns out.
 #[derive(Clone, Default)]
 pub struct Graph {
@@ -95,6 +106,8 @@ pub struct Graph {
     pub nodes: Vec<Node>,
     /// What comes out, in the order in which it was named.
     pub outputs: Vec<(String, Ref)>,
+    /// Files that have keys, in the order in which they were named.
+    pub assets: Vec<KeyedAsset>,
 }
 
 impl Graph {
@@ -104,6 +117,11 @@ impl Graph {
             What::Input(name) => Some((&**name, &node.types[0])),
             _ => None,
         })
+    }
+
+    /// The file that has this key.
+    pub fn asset(&self, key: &str) -> Option<&KeyedAsset> {
+        self.assets.iter().find(|asset| asset.key == key)
     }
 
     /// The type of a value.
@@ -264,9 +282,11 @@ impl Graph {
     /// The graph without nodes that no output needs, and no asset that the data gives.
     #[must_use]
     pub fn pruned(self) -> Graph {
+        let has_key = |file: &String| self.assets.iter().any(|asset| asset.file == *file);
         let nodes = (0u32..).zip(&self.nodes);
-        let files = nodes.filter(|(_, node)| node.is_asset());
-        let files = files.map(|(node, _)| Ref { node, port: 0 });
+        let files = nodes.filter(|(_, node)| node.is_asset()).map(|(node, _)| node);
+        let named = ops::asset_files(&self).filter(|(file, _)| has_key(file));
+        let files = files.chain(named.map(|(_, node)| node)).map(|node| Ref { node, port: 0 });
         let used = self.needed(self.outputs.iter().map(|(_, value)| *value).chain(files));
         let mut place = vec![u32::MAX; self.nodes.len()];
         (0..).zip(&used).for_each(|(new, &old)| place[old] = new);
@@ -292,7 +312,7 @@ impl Graph {
         let outputs = outputs
             .map(|(name, value)| (name, Ref { node: place[value.node as usize], ..value }))
             .collect();
-        Graph { nodes, outputs }
+        Graph { nodes, outputs, assets: self.assets }
     }
 
     /// A value as it would be written: `tft.mean(fare)`.
@@ -396,6 +416,17 @@ impl Builder {
             Error::new(ErrorKind::NotFound, format!("there is no file `{name}`"))
                 .with_hint("Give the builder its bytes with `add_file` first.")
         })
+    }
+
+    /// Whether a vocabulary or tokenizer that was made has this file.
+    pub fn has_asset(&self, file: &str) -> bool {
+        ops::asset_files(&self.graph).any(|(known, _)| known == file)
+    }
+
+    /// Gives a file a key, in place of the one that has it.
+    pub(crate) fn add_asset(&mut self, asset: KeyedAsset) {
+        self.graph.assets.retain(|known| known.key != asset.key);
+        self.graph.assets.push(asset);
     }
 
     /// Makes a value sparse wherever it is an output, within a shape if one is given.
@@ -595,6 +626,13 @@ impl Builder {
             }
         }
         drop(names);
+        let own = self.graph.assets.iter().filter(|asset| asset.bytes.is_some());
+        if let Some(asset) = own.into_iter().find(|asset| self.has_asset(&asset.file)) {
+            let (key, file) = (&asset.key, &asset.file);
+            return Err(Error::invalid(format!("two assets are named `{file}`"))
+                .with_detail(format!("One has the key `{key}`, one was made after it."))
+                .with_hint("Call `tft.annotate_asset` after what makes the file."));
+        }
         self.graph.outputs = outputs;
         Ok(self.graph.pruned())
     }

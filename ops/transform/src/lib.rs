@@ -35,7 +35,7 @@ mod vocabulary;
 pub use analyzer::{Analyzer, Columns, Extremes, Fed, Global, Keyed, Pending, Sums, gather};
 pub use bind::nearest;
 pub use examples::ApplyToExamples;
-pub use graph::{Builder, Graph, Node, Origin, What};
+pub use graph::{Builder, Graph, KeyedAsset, Node, Origin, What};
 pub use op::{
     Arg, Args, Bound, Call, Default, Function, Kernel, Kind, Literal, Op, Param, Ref, Takes,
     function,

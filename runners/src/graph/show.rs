@@ -20,6 +20,9 @@ pub fn show(graph: &TransformGraph, fingerprint: &str) -> String {
     let outputs = outputs.map(|(name, value)| row(name, inner.ty(*value), inner.domain(*value)));
     table(&mut out, "outputs", outputs);
     table(&mut out, "analyzers", analyzers(inner));
+    let assets = inner.assets.iter();
+    let assets = assets.map(|asset| [asset.key.clone(), asset.file.clone(), String::new()]);
+    table(&mut out, "assets with keys", assets);
     let calls = (0u32..).zip(&inner.nodes).filter_map(|(number, node)| match &node.what {
         What::Op(_) => {
             let at = node.origin.as_ref().map_or_else(String::new, ToString::to_string);
@@ -56,6 +59,7 @@ pub fn as_json(graph: &TransformGraph, fingerprint: &str) -> Result<Value> {
         "inputs": inputs.collect::<Vec<_>>(),
         "outputs": outputs.collect::<Vec<_>>(),
         "analyzers": inner.analyzers()?,
+        "assets": inner.assets.iter().map(|asset| json!({ "key": asset.key, "file": asset.file })).collect::<Vec<_>>(),
         "nodes": inner.nodes.len(),
     }))
 }

@@ -1,6 +1,6 @@
 //! The assets of a graph: vocabularies and tokenizers as files that other programs read, too.
 //!
-//! A tokenizer is the `tokenizer.json` that it was made of.
+//! A tokenizer is the `tokenizer.json` that it was made of. Files that have keys are there, too.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -31,6 +31,8 @@ pub(super) enum Asset {
     Vocabulary(Arc<Vocabulary>),
     /// A tokenizer that a `tokenizer.json` describes.
     Tokenizer(Arc<TokenizerConstant>),
+    /// Any file, which a key finds.
+    File(Arc<[u8]>),
 }
 
 impl Asset {
@@ -39,14 +41,17 @@ impl Asset {
         match (self, other) {
             (Asset::Vocabulary(a), Asset::Vocabulary(b)) => Arc::ptr_eq(a, b) || a == b,
             (Asset::Tokenizer(a), Asset::Tokenizer(b)) => Arc::ptr_eq(a, b) || a == b,
+            (Asset::File(a), Asset::File(b)) => a == b,
             _ => false,
         }
     }
 
-    fn n_tokens(&self) -> usize {
+    /// How large it is, for messages.
+    fn size(&self) -> String {
         match self {
-            Asset::Vocabulary(vocabulary) => vocabulary.len(),
-            Asset::Tokenizer(tokenizer) => tokenizer.vocabulary_size(),
+            Asset::Vocabulary(vocabulary) => format!("{} tokens", vocabulary.len()),
+            Asset::Tokenizer(tokenizer) => format!("{} tokens", tokenizer.vocabulary_size()),
+            Asset::File(bytes) => format!("{} bytes", bytes.len()),
         }
     }
 }
@@ -71,11 +76,7 @@ impl Assets {
         match self.known.get(&path) {
             Some(other) if !other.is(&asset) => {
                 Err(Error::invalid(format!("two assets are named `{name}`"))
-                    .with_detail(format!(
-                        "They have {} and {} tokens.",
-                        other.n_tokens(),
-                        asset.n_tokens()
-                    ))
+                    .with_detail(format!("They have {} and {}.", other.size(), asset.size()))
                     .with_hint("Give each a name of its own, such as by `vocab_filename`."))
             }
             _ => {
@@ -113,6 +114,58 @@ impl Assets {
         })?;
         let file = self.insert(file_name, Asset::Tokenizer(tokenizer.clone()))?;
         Ok(TokenizerJson { file, bytes: json.len() as u64 })
+    }
+
+    /// Adds a file that has a key, if it has bytes of its own; gives its path.
+    ///
+    /// # Errors
+    /// When its name cannot be used, another asset has it, or no asset of the graph does.
+    pub(super) fn add_keyed(&mut self, file: &str, bytes: Option<&Arc<[u8]>>) -> Result<String> {
+        if let Some(bytes) = bytes {
+            return self.insert(file, Asset::File(bytes.clone()));
+        }
+        let path = format!("{FOLDER}{file}");
+        if !self.known.contains_key(&path) {
+            return Err(Error::invalid(format!("no asset of the graph is named `{file}`")));
+        }
+        Ok(path)
+    }
+
+    /// The name of a file that has a key, and its bytes if it is not a vocabulary's or tokenizer's.
+    ///
+    /// # Errors
+    /// When it is missing, or another one.
+    pub(super) fn find_keyed(
+        &mut self,
+        path: &str,
+        bytes: Option<u64>,
+    ) -> Result<(String, Option<Arc<[u8]>>)> {
+        let (name, stored) = self.read(path)?;
+        let Some(len) = bytes else {
+            if !self.known.contains_key(path) {
+                return Err(damaged(
+                    path,
+                    "No vocabulary or tokenizer of the graph has this file.",
+                ));
+            }
+            return Ok((name.to_owned(), None));
+        };
+        let mut bytes = Vec::new();
+        let read = stored.open()?.read_to_end(&mut bytes);
+        read.map_err(|e| Error::io(format_args!("read `{path}`"), &e))?;
+        if bytes.len() as u64 != len {
+            let why = format!("It has {} bytes; {len} were written.", bytes.len());
+            return Err(damaged(path, &why));
+        }
+        let bytes: Arc<[u8]> = bytes.into();
+        let asset = Asset::File(bytes.clone());
+        match self.known.get(path) {
+            Some(known) if !known.is(&asset) => Err(damaged(path, "It is two assets.")),
+            _ => {
+                self.known.insert(path.to_owned(), asset);
+                Ok((name.to_owned(), Some(bytes)))
+            }
+        }
     }
 
     /// The name and the contents of a file that a graph refers to.
@@ -198,7 +251,7 @@ impl Assets {
     pub(super) fn vocabularies(&self) -> impl Iterator<Item = &Vocabulary> {
         self.known.values().filter_map(|asset| match asset {
             Asset::Vocabulary(vocabulary) => Some(&**vocabulary),
-            Asset::Tokenizer(_) => None,
+            Asset::Tokenizer(_) | Asset::File(_) => None,
         })
     }
 
@@ -212,6 +265,7 @@ impl Assets {
                 Asset::Tokenizer(tokenizer) => {
                     bytes_of(tokenizer.file().map_or_else(Vec::new, |(_, json)| json.to_vec()))
                 }
+                Asset::File(bytes) => bytes_of(bytes.to_vec()),
             };
             (name.clone(), contents)
         });

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use engine::{Error, ErrorKind, Result};
 
 use super::assets::Assets;
-use super::json::{self, GraphJson, NamedArgs, NodeJson, OriginJson, OutputJson, WhatJson};
+use super::json::{
+    self, AssetJson, GraphJson, NamedArgs, NodeJson, OriginJson, OutputJson, WhatJson,
+};
 use super::tensor::TensorJson;
 use crate::bind;
-use crate::graph::{Graph, Node, Origin, What};
+use crate::graph::{Graph, KeyedAsset, Node, Origin, What};
 use crate::op::{Arg, Bound, Kind, Ref};
 use crate::ops;
 use crate::tensor::Tensor;
@@ -53,8 +55,16 @@ pub(super) fn to_json(graph: &Graph, assets: &mut Assets) -> Result<GraphJson> {
     let nodes = nodes.collect::<Result<Vec<_>>>()?;
     let outputs = graph.outputs.iter();
     let outputs = outputs.map(|(name, value)| OutputJson { name: name.clone(), value: *value });
+    let keyed = graph.assets.iter().map(|KeyedAsset { key, file, bytes }| {
+        Ok(AssetJson {
+            key: key.clone(),
+            file: assets.add_keyed(file, bytes.as_ref())?,
+            bytes: bytes.as_ref().map(|bytes| bytes.len() as u64),
+        })
+    });
+    let keyed = keyed.collect::<Result<Vec<_>>>()?;
     let (format, outputs) = (json::FORMAT.to_owned(), outputs.collect());
-    Ok(GraphJson { format, version: json::VERSION, nodes, outputs })
+    Ok(GraphJson { format, version: json::VERSION, nodes, outputs, assets: keyed })
 }
 
 /// The graph that JSON describes.
@@ -135,6 +145,14 @@ pub(super) fn from_json(read: GraphJson, assets: &mut Assets) -> Result<Graph> {
             return Err(damaged(format!("Output `{name}` is no column.")));
         }
         graph.outputs.push((name, value));
+    }
+    names.clear();
+    for AssetJson { key, file, bytes } in read.assets {
+        let (file, bytes) = assets.find_keyed(&file, bytes)?;
+        if !names.insert(key.clone()) {
+            return Err(damaged(format!("Two assets have the key `{key}`.")));
+        }
+        graph.assets.push(KeyedAsset { key, file, bytes });
     }
     Ok(graph)
 }

@@ -34,6 +34,19 @@ pub(super) struct GraphJson {
     pub(super) version: u32,
     pub(super) nodes: Vec<NodeJson>,
     pub(super) outputs: Vec<OutputJson>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) assets: Vec<AssetJson>,
+}
+
+/// A file that has a key.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AssetJson {
+    pub(super) key: String,
+    pub(super) file: String,
+    /// How long it is; absent where it is the file of a vocabulary or tokenizer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) bytes: Option<u64>,
 }
 
 /// A node: what it is, the types of its results, and where it was written.
@@ -119,9 +132,13 @@ impl GraphJson {
         let nodes = lines(self.nodes.iter().map(text).collect());
         let outputs = lines(self.outputs.iter().map(text).collect());
         let (format, version) = (text(&self.format), self.version);
+        let assets = match &self.assets[..] {
+            [] => String::new(),
+            assets => format!(",\n\"assets\": {}", lines(assets.iter().map(text).collect())),
+        };
         format!(
             "{{\n\"format\": {format},\n\"version\": {version},\n\"nodes\": {nodes},\n\
-             \"outputs\": {outputs}\n}}\n"
+             \"outputs\": {outputs}{assets}\n}}\n"
         )
     }
 }

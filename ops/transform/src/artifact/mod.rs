@@ -274,6 +274,7 @@ fn fingerprint(graph: &str, assets: &Assets) -> Result<String> {
             Asset::Tokenizer(tokenizer) => {
                 tokenizer.file().into_iter().for_each(|(_, json)| add(json));
             }
+            Asset::File(bytes) => add(bytes),
         }
     }
     Ok(files::hex(&digest.finalize()))

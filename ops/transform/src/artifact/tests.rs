@@ -188,6 +188,43 @@ fn a_vocabulary_that_no_output_uses_is_a_file_all_the_same() {
 }
 
 #[test]
+fn files_with_keys_come_back() {
+    let mut builder = Builder::new([("s".to_owned(), Type::scalar(DType::String))]);
+    builder.add_file("lib/note.bin", &b"\xff\n\0"[..]);
+    builder.add_file("words.txt", &b"a\nb\n"[..]);
+    let s = builder.input("s").unwrap();
+    builder.one("tft.vocabulary_from_file", Args::default().arg("words.txt")).unwrap();
+    for (key, file) in [("note", "lib/note.bin"), ("words", "words.txt")] {
+        let none = builder.call("tft.annotate_asset", Args::default().arg(key).arg(file)).unwrap();
+        assert_eq!(none, []);
+    }
+    let graph = builder.finish(vec![("s".to_owned(), s)]).unwrap();
+    let graph = TransformGraph::new(graph).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().join("graph");
+    let fingerprint = graph.save(&directory, &SaveOptions::default()).unwrap();
+    assert_eq!(fs::read(directory.join("assets/note.bin")).unwrap(), b"\xff\n\0");
+    assert_eq!(fs::read(directory.join("assets/words.txt")).unwrap(), b"a\nb\n");
+    let loaded = TransformGraph::load(&directory).unwrap();
+    assert_eq!(loaded.fingerprint().unwrap(), fingerprint);
+    assert_eq!(loaded.graph().assets, graph.graph().assets);
+    let note = loaded.graph().asset("note").unwrap();
+    assert_eq!((&*note.file, note.bytes.as_deref()), ("note.bin", Some(&b"\xff\n\0"[..])));
+    assert_eq!(loaded.graph().asset("words").unwrap().bytes, None);
+    assert_eq!(loaded.graph().asset("others"), None);
+    let again = place.path().join("again");
+    loaded.save(&again, &SaveOptions::default()).unwrap();
+    assert_eq!(read(&again), read(&directory));
+    alter(&directory, GRAPH, "\"bytes\":3", "\"bytes\":4");
+    refused(&directory, &["`assets/note.bin` of the graph is damaged", "3 bytes; 4 were written"]);
+    alter(&directory, GRAPH, "\"bytes\":4", "\"bytes\":3");
+    alter(&directory, GRAPH, "\"key\":\"words\"", "\"key\":\"note\"");
+    refused(&directory, &["Two assets have the key `note`"]);
+    alter(&directory, GRAPH, ",\"bytes\":3", "");
+    refused(&directory, &["No vocabulary or tokenizer of the graph has this file"]);
+}
+
+#[test]
 fn nothing_else_is_replaced() {
     let (_place, directory) = saved();
     let save = |overwrite, directory: &Path| {

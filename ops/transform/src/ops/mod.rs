@@ -7,6 +7,7 @@
 use engine::{Error, Result};
 
 use crate::bind::nearest;
+use crate::graph::Graph;
 use crate::op::Op;
 use crate::types::{DType, Dim};
 
@@ -31,6 +32,11 @@ mod vocabulary;
 pub(crate) use tf::sparse::{
     VALUES_ENDING as SPARSE_VALUES, columns as sparse_columns, indices_name as sparse_indices,
 };
+
+/// The files that a graph makes, and the nodes that make them.
+pub(crate) fn asset_files(graph: &Graph) -> impl Iterator<Item = (String, u32)> + '_ {
+    vocabulary::names::asset_files(graph)
+}
 
 /// Every operation, by namespace and name.
 pub static OPS: &[Op] = &[
@@ -225,6 +231,7 @@ pub static OPS: &[Op] = &[
     vocabulary::ANALYZER,
     vocabulary::FROM_LIST,
     vocabulary::FROM_FILE,
+    vocabulary::ANNOTATE_ASSET,
     vocabulary::apply::APPLY,
     vocabulary::apply::COMPUTE_AND_APPLY,
     vocabulary::apply::ESCAPE_SPACES,

@@ -11,6 +11,7 @@ use engine::Result;
 mod analyzers;
 pub(super) mod apply;
 mod approximate;
+mod asset;
 mod constant;
 mod count;
 mod frequency;
@@ -25,6 +26,7 @@ mod tests;
 pub(super) mod words;
 
 pub(super) use approximate::{APPROXIMATE, APPROXIMATE_ANALYZER, COMPUTE_AND_APPLY_APPROXIMATE};
+pub(super) use asset::ANNOTATE_ASSET;
 pub(super) use constant::{FROM_FILE, FROM_LIST};
 
 use analyzers::{Detailed, Plain, Weights};

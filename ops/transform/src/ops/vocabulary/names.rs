@@ -3,15 +3,16 @@
 use engine::Result;
 use hashbrown::HashSet;
 
-use super::options::sanitised;
-use super::{FILE_NAME, VALUE};
+use super::options::{format, sanitised};
+use super::{FILE_NAME, FORMAT, VALUE};
 use crate::bind::default_of;
-use crate::graph::{Builder, What};
+use crate::graph::{Builder, Graph, What};
 use crate::op::{Args, Bound, Default, Kernel, Kind, Op, Param, Ref, Takes, function};
 use crate::ops::elementwise::of_dtype;
 use crate::ops::numeric::per_key::key_file::KEY_VOCABULARY_FILENAME;
 use crate::tensor::{Tensor, Values};
 use crate::types::{DType, Type};
+use crate::vocabulary::FileFormat;
 
 /// What a file's name is made of where none is given.
 pub(in crate::ops) struct Scope {
@@ -45,8 +46,8 @@ impl Scope {
 }
 
 /// The vocabularies and tokenizers that a graph makes: names of their files, and their nodes.
-fn known(builder: &Builder) -> impl Iterator<Item = (String, u32)> + '_ {
-    (0u32..).zip(&builder.graph().nodes).filter_map(|(number, node)| match &node.what {
+fn known(graph: &Graph) -> impl Iterator<Item = (String, u32)> + '_ {
+    (0u32..).zip(&graph.nodes).filter_map(|(number, node)| match &node.what {
         What::Op(bound) if node.types.iter().any(|ty| ty.dtype.is_asset()) => {
             let has = |name: &str| bound.op.params.iter().any(|param| param.name == name);
             let given = |name: &str| has(name).then(|| bound.opt_str(name)).flatten();
@@ -54,12 +55,33 @@ fn known(builder: &Builder) -> impl Iterator<Item = (String, u32)> + '_ {
             let name = given(FILE_NAME.name).map(sanitised).or_else(of_keys);
             name.map(|name| (name, number))
         }
-        What::Constant(values) | What::Analyzed(_, values) => match &values.first()?.values {
-            Values::Vocabulary(vocabulary) => Some((vocabulary.file_name.clone(), number)),
-            _ => None,
-        },
+        What::Constant(values) | What::Analyzed(_, values) => {
+            values.iter().find_map(file_of).map(|name| (name.to_owned(), number))
+        }
         _ => None,
     })
+}
+
+/// The name of the file of a vocabulary or tokenizer.
+fn file_of(value: &Tensor) -> Option<&str> {
+    match &value.values {
+        Values::Vocabulary(vocabulary) => Some(&vocabulary.file_name),
+        Values::Tokenizer(tokenizer) => tokenizer.file().map(|(name, _)| name),
+        _ => None,
+    }
+}
+
+/// The files that a graph makes, with their endings, and their nodes.
+pub(in crate::ops) fn asset_files(graph: &Graph) -> impl Iterator<Item = (String, u32)> + '_ {
+    known(graph).map(|(name, node)| match &graph.nodes[node as usize].what {
+        What::Op(bound) if is_gzip(bound) => (format!("{name}.tfrecord.gz"), node),
+        _ => (name, node),
+    })
+}
+
+fn is_gzip(bound: &Bound) -> bool {
+    bound.op.params.iter().any(|param| param.name == FORMAT.name)
+        && matches!(format(bound), Ok(FileFormat::TfrecordGzip))
 }
 
 /// What `analyzer` makes for a call, in a file of a name of its own; the call's arguments are passed on.
@@ -102,14 +124,14 @@ fn resolve(builder: &Builder, call: &Bound, analyzer: &Op, scope: &Scope) -> Res
         if name.is_empty() {
             return Err(call.wrong("`vocab_filename` is empty"));
         }
-        return match known(builder).find(|(known, _)| *known == name) {
+        return match known(builder.graph()).find(|(known, _)| *known == name) {
             Some((_, node)) if !node_is_same(node) => Err(call
                 .wrong(format!("two vocabularies have the file name `{name}`"))
                 .with_hint("Give each a `vocab_filename` of its own.")),
             _ => Ok(name),
         };
     }
-    if let Some((name, _)) = known(builder).find(|(_, node)| node_is_same(*node)) {
+    if let Some((name, _)) = known(builder.graph()).find(|(_, node)| node_is_same(*node)) {
         return Ok(name);
     }
     Ok(free(builder, scope))
@@ -118,7 +140,7 @@ fn resolve(builder: &Builder, call: &Bound, analyzer: &Op, scope: &Scope) -> Res
 /// The first name of a scope that no file has.
 fn free(builder: &Builder, scope: &Scope) -> String {
     let taken: HashSet<String, foldhash::fast::FixedState> =
-        known(builder).map(|(name, _)| name).collect();
+        known(builder.graph()).map(|(name, _)| name).collect();
     let mut names = (0..).map(|n| scope.name(n));
     names.find(|name| !taken.contains(name)).expect("numbers do not end")
 }
@@ -154,7 +176,7 @@ pub(in crate::ops) fn check_only(
     name: &str,
     node: u32,
 ) -> Result<()> {
-    if known(builder).any(|(known, other)| known == name && other != node) {
+    if known(builder.graph()).any(|(known, other)| known == name && other != node) {
         return Err(call
             .wrong(format!("two files among the assets are named `{name}`"))
             .with_hint("Give each a name of its own."));
@@ -178,9 +200,10 @@ pub(in crate::ops) const SIZE_BY_NAME: Op = Op {
     }],
     kind: Kind::Compose(|builder, call| {
         let name = sanitised(call.opt_str("vocab_filename").unwrap_or_default());
-        let found = known(builder).find(|(known, _)| *known == name);
+        let found = known(builder.graph()).find(|(known, _)| *known == name);
         let Some((_, node)) = found else {
-            let names: Vec<String> = known(builder).map(|(name, _)| format!("`{name}`")).collect();
+            let names: Vec<String> =
+                known(builder.graph()).map(|(name, _)| format!("`{name}`")).collect();
             let error = call.wrong(format!("there is no vocabulary `{name}`"));
             return Err(if names.is_empty() {
                 error.with_hint("Call `tft.vocabulary` before.")
