@@ -14,6 +14,7 @@ mod analyzer;
 pub mod arrow;
 pub mod artifact;
 mod bind;
+mod builder;
 mod examples;
 mod graph;
 pub mod hash;
