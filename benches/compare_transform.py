@@ -271,6 +271,8 @@ def main():
             subprocess.run(analyze, check=True, stdout=subprocess.DEVNULL)
             transform = frazil("transform", "--graph", graph, texts, "-o", out)
             report("frazil transform, BERT inputs, written", args.text_rows, transform, "text", clean=[out])
+            speed = ["cargo", "run", "--release", "-q", "-p", "transform", "--example", "text_speed", "--"]
+            in_memory = subprocess.run([*speed, args.vocab, texts], check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
 
     if peers:
         python = args.tft or environment(args.peers_dir)
@@ -296,6 +298,8 @@ def main():
                 report(what, args.text_rows, [python, "-c", TOKENIZERS, texts, args.vocab, kind], "text")
             report("tensorflow_text inputs", args.text_rows, [python, "-c", TEXT, texts, args.vocab], "text")
 
+    if ours and has_text:
+        print(f"\nFrazil's texts in memory, as `text_speed` measures them:\n{in_memory.stdout}")
     if ours:
         print(f"\n`analyze` takes {analyzed / stats:.2f} times as long as `stats`.")
 

@@ -111,7 +111,7 @@ impl KeyedCombineFn for Count {
             let column = columns[group % columns.len()].as_any().downcast_ref::<StringArray>();
             let group = table.group(&name(group));
             for token in column.into_iter().flatten().flatten() {
-                *group.entry(token.as_bytes()) += 1;
+                group.update(token.as_bytes(), |n| *n += 1);
             }
         }
         Ok(())
@@ -135,7 +135,7 @@ impl KeyedCombineFn for Rank {
             key.clear();
             order::push_descending_u64(&mut key, count);
             order::push_descending_bytes(&mut key, token);
-            group.entry(&key);
+            group.update(&key, |_| ());
         }
         Ok(())
     }

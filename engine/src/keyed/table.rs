@@ -19,12 +19,23 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
 /// Longest key that is stored in its slot.
 const INLINE: usize = 12;
 
-/// Length in the low 32 bits, then the bytes: two short keys are equal when these are.
+/// Length in the low 32 bits, then the bytes: two short keys are equal when these are. Made in
+/// registers: bytes that are copied to memory and read back as one word wait for every miss of the
+/// cache before them.
+#[inline]
 fn pack(bytes: &[u8]) -> u128 {
-    let mut packed = [0u8; 16];
-    packed[..4].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
-    packed[4..4 + bytes.len()].copy_from_slice(bytes);
-    u128::from_le_bytes(packed)
+    let n = bytes.len();
+    let (first, rest) = if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk())
+    {
+        let last = u64::from(u32::from_le_bytes(*last));
+        (u64::from_le_bytes(*first), last >> (8 * (INLINE - n)))
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let last = u64::from(u32::from_le_bytes(*last));
+        (u64::from(u32::from_le_bytes(*first)) | last << (8 * (n - 4)), 0)
+    } else {
+        (bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)), 0)
+    };
+    n as u128 | u128::from(first) << 32 | u128::from(rest) << 96
 }
 
 fn hash_packed(packed: u128) -> u64 {
@@ -88,9 +99,8 @@ impl<S: KeyState> Group<S> {
         prefix <= &bound[..bound.len().min(prefix.len())]
     }
 
-    /// The state of a key, made by default when the key is new.
     #[inline]
-    pub fn entry(&mut self, key: &[u8]) -> &mut S {
+    fn entry(&mut self, key: &[u8]) -> &mut S {
         if key.len() <= INLINE {
             let packed = pack(key);
             let hash = hash_packed(packed);
@@ -129,10 +139,16 @@ impl<S: KeyState> Group<S> {
     /// Folds `state` into the state of `key`.
     #[inline]
     pub fn add(&mut self, key: &[u8], state: &S) {
-        let slot = self.entry(key);
-        let before = slot.heap_bytes();
-        slot.merge(state);
-        let after = slot.heap_bytes();
+        self.update(key, |kept| kept.merge(state));
+    }
+
+    /// Changes the state of a key, made by default when the key is new.
+    #[inline]
+    pub fn update(&mut self, key: &[u8], change: impl FnOnce(&mut S)) {
+        let state = self.entry(key);
+        let before = state.heap_bytes();
+        change(state);
+        let after = state.heap_bytes();
         self.heap_bytes += after.saturating_sub(before);
     }
 
@@ -285,6 +301,17 @@ mod tests {
         assert_eq!(seen[1], (b"g1".to_vec(), b"a".to_vec(), 4));
         assert_eq!(seen[8], (b"g2".to_vec(), b"a".to_vec(), 2));
         assert!(table.is_empty());
+    }
+
+    #[test]
+    fn keys_of_every_length_are_packed_as_they_are() {
+        let bytes: Vec<u8> = (0..INLINE as u8).map(|i| 0xf0 | i).collect();
+        for n in 0..=INLINE {
+            let packed = pack(&bytes[..n]).to_le_bytes();
+            assert_eq!(packed[..4], (n as u32).to_le_bytes());
+            assert_eq!(packed[4..4 + n], bytes[..n]);
+            assert!(packed[4 + n..].iter().all(|&byte| byte == 0));
+        }
     }
 
     #[test]

@@ -188,7 +188,6 @@ impl<S: Tally> KeyedCombineFn for ValueCounts<S> {
     }
 
     fn add_input(&self, table: &mut KeyTable<S>, input: &Examples) -> Result<()> {
-        let mut cache = Cache::new();
         for slice in &input.slices {
             for column in &slice.columns {
                 let Some(kind) = column.kind() else { continue };
@@ -197,7 +196,7 @@ impl<S: Tally> KeyedCombineFn for ValueCounts<S> {
                     continue;
                 }
                 if let Some(name) = GroupName::of(&slice.name, column) {
-                    count(column, table.group(&name.encode()), &mut cache);
+                    count(column, table.group(&name.encode()));
                 }
             }
         }
@@ -206,51 +205,34 @@ impl<S: Tally> KeyedCombineFn for ValueCounts<S> {
 }
 
 /// Adds every value of a column to its group.
-fn count<S: Tally>(column: &Column, group: &mut Group<S>, cache: &mut Cache<S>) {
+fn count<S: Tally>(column: &Column, group: &mut Group<S>) {
     let weights = column.weights_of(column.levels.len());
     match weights.as_deref() {
-        Some(weights) => count_with(column, group, cache, |i| weights[i]),
-        None => count_with(column, group, cache, |_| 0.0),
+        Some(weights) => count_with(column, group, |i| weights[i]),
+        None => count_with(column, group, |_| 0.0),
     }
 }
 
-fn count_with<S: Tally>(
-    column: &Column,
-    group: &mut Group<S>,
-    cache: &mut Cache<S>,
-    weight: impl Fn(usize) -> f64,
-) {
+fn count_with<S: Tally>(column: &Column, group: &mut Group<S>, weight: impl Fn(usize) -> f64) {
+    let mut number = |key: u64, i| group.update(&key.to_be_bytes(), |tally| tally.add(weight(i)));
     match &column.values {
-        Values::Bytes(values) => {
-            each_valid(values, |i| cache.text(group, values, i, weight(i)));
-            cache.flush(group, Some(values));
-        }
-        Values::Dictionary { codes, values } => {
-            if values.len() <= 2 * codes.len() {
-                count_codes(codes, values, group, weight);
-            } else {
-                each_valid(codes, |i| {
-                    let code = codes.value(i) as usize;
-                    if values.is_valid(code) {
-                        cache.text(group, values, code, weight(i));
-                    }
-                });
-                cache.flush(group, Some(values));
-            }
-        }
-        Values::Int(values) => {
-            each_valid(values, |i| cache.number(group, int_key(values.value(i)), weight(i)));
-            cache.flush(group, None);
-        }
+        Values::Int(values) => each_valid(values, |i| number(int_key(values.value(i)), i)),
         Values::Float32(values) => {
-            let key = |i| float_key(values.value(i).into());
-            each_valid(values, |i| cache.number(group, key(i), weight(i)));
-            cache.flush(group, None);
+            each_valid(values, |i| number(float_key(values.value(i).into()), i));
         }
-        Values::Float64(values) => {
-            each_valid(values, |i| cache.number(group, float_key(values.value(i)), weight(i)));
-            cache.flush(group, None);
+        Values::Float64(values) => each_valid(values, |i| number(float_key(values.value(i)), i)),
+        Values::Bytes(values) => {
+            each_valid(values, |i| group.update(values.value(i), |tally| tally.add(weight(i))));
         }
+        Values::Dictionary { codes, values } if values.len() <= 2 * codes.len() => {
+            count_codes(codes, values, group, weight);
+        }
+        Values::Dictionary { codes, values } => each_valid(codes, |i| {
+            let code = codes.value(i) as usize;
+            if values.is_valid(code) {
+                group.update(values.value(code), |tally| tally.add(weight(i)));
+            }
+        }),
         Values::Unknown(_) | Values::Struct(_) => {}
     }
 }
@@ -278,88 +260,6 @@ fn count_codes<S: Tally>(
     }
 }
 
-const SLOTS_LOG2: u32 = 9;
-const EMPTY: u32 = u32::MAX;
-
-/// A direct-mapped cache of tallies in front of a hash table: values that are frequent in a batch
-/// never reach the table before the batch ends.
-struct Cache<S> {
-    slots: Vec<Slot<S>>,
-}
-
-#[derive(Clone)]
-struct Slot<S> {
-    /// First and last eight bytes: together with the length, all of a value of up to 16.
-    ends: (u64, u64),
-    length: u32,
-    /// Which value of the array.
-    at: u32,
-    tally: S,
-}
-
-impl<S: Tally> Cache<S> {
-    fn new() -> Self {
-        let empty = Slot { ends: (0, 0), length: EMPTY, at: 0, tally: S::default() };
-        Cache { slots: vec![empty; 1 << SLOTS_LOG2] }
-    }
-
-    #[inline]
-    fn text(&mut self, group: &mut Group<S>, values: &BinaryArray, at: usize, weight: f64) {
-        let value = values.value(at);
-        let (ends, length) = (ends(value), value.len() as u32);
-        let hash = (ends.0 ^ ends.1.rotate_left(29) ^ u64::from(length))
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let slot = &mut self.slots[(hash >> (64 - SLOTS_LOG2)) as usize];
-        let same = slot.ends == ends
-            && slot.length == length
-            && (length <= 16 || values.value(slot.at as usize) == value);
-        if !same {
-            if slot.length != EMPTY {
-                group.add(values.value(slot.at as usize), &slot.tally);
-            }
-            *slot = Slot { ends, length, at: at as u32, tally: S::default() };
-        }
-        slot.tally.add(weight);
-    }
-
-    #[inline]
-    fn number(&mut self, group: &mut Group<S>, key: u64, weight: f64) {
-        let hash = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let slot = &mut self.slots[(hash >> (64 - SLOTS_LOG2)) as usize];
-        if slot.ends.0 != key || slot.length == EMPTY {
-            if slot.length != EMPTY {
-                group.add(&slot.ends.0.to_be_bytes(), &slot.tally);
-            }
-            *slot = Slot { ends: (key, 0), length: 8, at: 0, tally: S::default() };
-        }
-        slot.tally.add(weight);
-    }
-
-    /// Empties the cache into the group; `values` is the array that was counted, if not numbers.
-    fn flush(&mut self, group: &mut Group<S>, values: Option<&BinaryArray>) {
-        for slot in self.slots.iter_mut().filter(|slot| slot.length != EMPTY) {
-            match values {
-                Some(values) => group.add(values.value(slot.at as usize), &slot.tally),
-                None => group.add(&slot.ends.0.to_be_bytes(), &slot.tally),
-            }
-            slot.length = EMPTY;
-            slot.tally = S::default();
-        }
-    }
-}
-
-/// The first and the last eight bytes; shorter values are given whole.
-#[inline]
-fn ends(value: &[u8]) -> (u64, u64) {
-    if let (Some(first), Some(last)) = (value.first_chunk(), value.last_chunk()) {
-        return (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
-    }
-    if let (Some(first), Some(last)) = (value.first_chunk(), value.last_chunk()) {
-        return (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into());
-    }
-    (value.iter().fold(1, |bits, &byte| bits << 8 | u64::from(byte)), 0)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -380,9 +280,9 @@ mod tests {
     }
 
     fn counted<S: Tally>(columns: &[Column]) -> Counts {
-        let (mut table, mut cache) = (KeyTable::<S>::default(), Cache::new());
+        let mut table = KeyTable::<S>::default();
         for column in columns {
-            count(column, table.group(b"g"), &mut cache);
+            count(column, table.group(b"g"));
         }
         drain(&mut table)
     }

@@ -259,14 +259,16 @@ impl Keyed<u64> for Mode {
     fn add(&self, table: &mut KeyTable<u64>, group: &[u8], input: &Columns) -> Result<()> {
         let group = table.group(group);
         match &input.tensors[0].values {
-            Values::String(values) => values.iter().for_each(|value| *group.entry(value) += 1),
+            Values::String(values) => {
+                values.iter().for_each(|value| group.update(value, |n| *n += 1))
+            }
             Values::Int64(values) => {
-                values.iter().for_each(|value| *group.entry(&bytes_of(*value)) += 1);
+                values.iter().for_each(|value| group.update(&bytes_of(*value), |n| *n += 1));
             }
             _ => {
                 for value in input.tensors[0].to_doubles() {
                     if !value.is_nan() {
-                        *group.entry(&bytes_of_float(value + 0.0)) += 1;
+                        group.update(&bytes_of_float(value + 0.0), |n| *n += 1);
                     }
                 }
             }

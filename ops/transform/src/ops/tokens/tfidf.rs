@@ -138,10 +138,10 @@ impl Keyed<u64> for Documents {
             terms.extend(values[ends.range(row)].iter().map(|term| term.rem_euclid(self.size)));
             terms.sort_unstable();
             terms.dedup();
-            terms.iter().for_each(|term| *group.entry(&term.to_be_bytes()) += 1);
+            terms.iter().for_each(|term| group.update(&term.to_be_bytes(), |n| *n += 1));
         }
         if input.rows > 0 {
-            *group.entry(b"") += input.rows as u64;
+            group.update(b"", |n| *n += input.rows as u64);
         }
         Ok(())
     }

@@ -168,12 +168,7 @@ impl<S: Amount> Ranked<S> for Detailed<S> {
         };
         let mut texts = Texts::of(x);
         let mut keys = self.keys.map(|place| Texts::of(&input.tensors[place]));
-        let mut one = S::default();
-        let mut bump = |key: &[u8], weight: f64| {
-            one.clear();
-            one.add(weight);
-            group.add(key, &one);
-        };
+        let mut bump = |key: &[u8], weight: f64| group.update(key, |amount| amount.add(weight));
         let mut key: Vec<u8> = Vec::new();
         for row in 0..input.rows {
             let of_row = match &labels {

@@ -6,14 +6,12 @@ use engine::{Group, KeyState, order};
 
 use super::frequency::Frequency;
 use crate::analyzer::Sums;
-use crate::tensor::{Strings, Tensor, Values};
+use crate::tensor::{Tensor, Values};
 
 /// A state that counts occurrences of a token, or adds their weights up.
 pub(super) trait Amount: KeyState {
     /// Adds an occurrence.
     fn add(&mut self, weight: f64);
-    /// Back to nothing, with the memory it has.
-    fn clear(&mut self);
     /// What was added, as a frequency.
     fn frequency(&self) -> Frequency;
     /// Reads a frequency that [`Frequency::push`] has written.
@@ -28,9 +26,6 @@ impl Amount for u64 {
     #[inline]
     fn add(&mut self, _weight: f64) {
         *self += 1;
-    }
-    fn clear(&mut self) {
-        *self = 0;
     }
     fn frequency(&self) -> Frequency {
         Frequency::Count(*self)
@@ -49,10 +44,6 @@ impl Amount for u64 {
 impl Amount for Sums {
     fn add(&mut self, weight: f64) {
         Sums::add(self, &[weight]);
-    }
-    fn clear(&mut self) {
-        self.n = 0;
-        self.sums.clear();
     }
     fn frequency(&self) -> Frequency {
         Frequency::Number(self.sums.first().map_or(0.0, ops::sketch::ExactSum::value))
@@ -74,24 +65,16 @@ pub(super) fn add_values<S: Amount>(
     values: &Values,
     weights: Option<&[f64]>,
 ) {
-    let mut cache = Cache::new();
-    match (values, weights) {
-        (Values::String(strings), None) => {
-            (0..strings.len()).for_each(|at| cache.text(group, strings, at, 1.0));
-            cache.flush_texts(group, strings);
-        }
-        (Values::String(strings), Some(weights)) => {
-            (0..strings.len()).for_each(|at| cache.text(group, strings, at, weights[at]));
-            cache.flush_texts(group, strings);
-        }
-        (Values::Int64(ints), None) => {
-            ints.iter().for_each(|&value| cache.int(group, value, 1.0));
-            cache.flush_ints(group);
-        }
-        (Values::Int64(ints), Some(weights)) => {
-            ints.iter().zip(weights).for_each(|(&value, &w)| cache.int(group, value, w));
-            cache.flush_ints(group);
-        }
+    let weight = |at: usize| weights.map_or(1.0, |weights| weights[at]);
+    match values {
+        Values::String(strings) => strings
+            .iter()
+            .enumerate()
+            .for_each(|(at, text)| group.update(text, |amount| amount.add(weight(at)))),
+        Values::Int64(ints) => ints
+            .iter()
+            .enumerate()
+            .for_each(|(at, &int)| group.update(&int_key(int), |amount| amount.add(weight(at)))),
         _ => {}
     }
 }
@@ -104,92 +87,6 @@ pub(super) fn int_key(value: i64) -> [u8; 8] {
 /// The integer of [`int_key`].
 pub(super) fn key_int(key: &[u8]) -> Option<i64> {
     Some((u64::from_be_bytes(key.try_into().ok()?) ^ 1 << 63).cast_signed())
-}
-
-const SLOTS_LOG2: u32 = 9;
-const EMPTY: u32 = u32::MAX;
-
-/// A direct-mapped cache in front of a table: tokens that are frequent in a batch do not reach the
-/// table before it ends.
-struct Cache<S> {
-    slots: Vec<Slot<S>>,
-}
-
-#[derive(Clone)]
-struct Slot<S> {
-    /// First and last eight bytes: together with the length, all of a text of up to 16.
-    ends: (u64, u64),
-    length: u32,
-    /// Which text of the batch.
-    at: u32,
-    amount: S,
-}
-
-impl<S: Amount> Cache<S> {
-    fn new() -> Self {
-        let empty = Slot { ends: (0, 0), length: EMPTY, at: 0, amount: S::default() };
-        Cache { slots: vec![empty; 1 << SLOTS_LOG2] }
-    }
-
-    #[inline]
-    fn text(&mut self, group: &mut Group<S>, texts: &Strings, at: usize, weight: f64) {
-        let text = texts.get(at);
-        let (ends, length) = (ends_of(text), text.len() as u32);
-        let slot = &mut self.slots[place(ends.0 ^ ends.1.rotate_left(29) ^ u64::from(length))];
-        let same = slot.ends == ends
-            && slot.length == length
-            && (length <= 16 || texts.get(slot.at as usize) == text);
-        if !same {
-            if slot.length != EMPTY {
-                group.add(texts.get(slot.at as usize), &slot.amount);
-            }
-            (slot.ends, slot.length, slot.at) = (ends, length, at as u32);
-            slot.amount.clear();
-        }
-        slot.amount.add(weight);
-    }
-
-    #[inline]
-    fn int(&mut self, group: &mut Group<S>, value: i64, weight: f64) {
-        let slot = &mut self.slots[place(value.cast_unsigned())];
-        if slot.ends.0 != value.cast_unsigned() || slot.length == EMPTY {
-            if slot.length != EMPTY {
-                group.add(&int_key(slot.ends.0.cast_signed()), &slot.amount);
-            }
-            (slot.ends.0, slot.length) = (value.cast_unsigned(), 8);
-            slot.amount.clear();
-        }
-        slot.amount.add(weight);
-    }
-
-    fn flush_texts(self, group: &mut Group<S>, texts: &Strings) {
-        for slot in self.slots.iter().filter(|slot| slot.length != EMPTY) {
-            group.add(texts.get(slot.at as usize), &slot.amount);
-        }
-    }
-
-    fn flush_ints(self, group: &mut Group<S>) {
-        for slot in self.slots.iter().filter(|slot| slot.length != EMPTY) {
-            group.add(&int_key(slot.ends.0.cast_signed()), &slot.amount);
-        }
-    }
-}
-
-#[inline]
-fn place(bits: u64) -> usize {
-    (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SLOTS_LOG2)) as usize
-}
-
-/// The first and the last eight bytes; shorter texts are given whole.
-#[inline]
-fn ends_of(text: &[u8]) -> (u64, u64) {
-    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-        return (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
-    }
-    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-        return (u32::from_le_bytes(*first).into(), u32::from_le_bytes(*last).into());
-    }
-    (text.iter().fold(1, |bits, &byte| bits << 8 | u64::from(byte)), 0)
 }
 
 /// A column of tokens, whatever it holds: text as it is, integers in decimal.

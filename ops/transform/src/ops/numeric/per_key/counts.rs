@@ -174,8 +174,10 @@ impl Keyed<u64> for Count {
     fn add(&self, table: &mut KeyTable<u64>, group: &[u8], input: &Columns) -> Result<()> {
         let group = table.group(group);
         match &input.tensors[0].values {
-            Values::String(keys) => keys.iter().for_each(|key| *group.entry(key) += 1),
-            Values::Int64(keys) => keys.iter().for_each(|key| *group.entry(&bytes_of(*key)) += 1),
+            Values::String(keys) => keys.iter().for_each(|key| group.update(key, |n| *n += 1)),
+            Values::Int64(keys) => {
+                keys.iter().for_each(|key| group.update(&bytes_of(*key), |n| *n += 1))
+            }
             _ => {}
         }
         Ok(())

@@ -89,15 +89,7 @@ impl Keyed<Sums> for MeanAndVar {
         let group = table.group(group);
         self.pairs.each(input, |key, x| {
             if x.is_finite() {
-                let sums = group.entry(key);
-                if sums.n == 0 {
-                    // Through `add`, which counts the memory of a new key.
-                    let mut first = Sums::default();
-                    add(&mut first, x);
-                    group.add(key, &first);
-                } else {
-                    add(sums, x);
-                }
+                group.update(key, |sums| add(sums, x));
             }
         });
         Ok(())

@@ -121,7 +121,7 @@ impl Keyed<Extremes> for MinAndMax {
 
     fn add(&self, table: &mut KeyTable<Extremes>, group: &[u8], input: &Columns) -> Result<()> {
         let group = table.group(group);
-        self.pairs.each(input, |key, x| group.entry(key).add(x));
+        self.pairs.each(input, |key, x| group.update(key, |pair| pair.add(x)));
         Ok(())
     }
 

@@ -243,7 +243,7 @@ impl Keyed<u64> for PerKey {
 
     fn add(&self, table: &mut KeyTable<u64>, group: &[u8], input: &Columns) -> Result<()> {
         let group = table.group(group);
-        self.each(input, |pair, _| *group.entry(pair) += 1);
+        self.each(input, |pair, _| group.update(pair, |n| *n += 1));
         Ok(())
     }
 

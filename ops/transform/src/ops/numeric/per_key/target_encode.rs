@@ -230,14 +230,7 @@ impl Keyed<Sums> for Statistics {
             let fold = fold.filter(|fold| *fold < none).unwrap_or(none);
             // Two bytes at the end, which every key has.
             key.extend_from_slice(&(fold as u16).to_be_bytes());
-            let sums = group.entry(&key);
-            if sums.n == 0 {
-                let mut first = Sums::default();
-                first.add(&[label]);
-                group.add(&key, &first);
-            } else {
-                sums.add(&[label]);
-            }
+            group.update(&key, |sums| sums.add(&[label]));
         }
         Ok(())
     }
