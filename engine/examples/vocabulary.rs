@@ -135,7 +135,7 @@ impl KeyedCombineFn for Rank {
             key.clear();
             order::push_descending_u64(&mut key, count);
             order::push_descending_bytes(&mut key, token);
-            group.update(&key, |_| ());
+            group.update(&key, |_n| {});
         }
         Ok(())
     }

@@ -25,13 +25,12 @@ const INLINE: usize = 12;
 #[inline]
 fn pack(bytes: &[u8]) -> u128 {
     let n = bytes.len();
-    let (first, rest) = if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk())
-    {
-        let last = u64::from(u32::from_le_bytes(*last));
-        (u64::from_le_bytes(*first), last >> (8 * (INLINE - n)))
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        let last = u64::from(u32::from_le_bytes(*last));
-        (u64::from(u32::from_le_bytes(*first)) | last << (8 * (n - 4)), 0)
+    let (first, rest) = if let Some(first) = bytes.first_chunk::<8>() {
+        let last = bytes.last_chunk::<4>().map_or(0, |last| u32::from_le_bytes(*last));
+        (u64::from_le_bytes(*first), u64::from(last) >> (8 * (INLINE - n)))
+    } else if let Some(first) = bytes.first_chunk::<4>() {
+        let last = bytes.last_chunk::<4>().map_or(0, |last| u32::from_le_bytes(*last));
+        (u64::from(u32::from_le_bytes(*first)) | u64::from(last) << (8 * (n - 4)), 0)
     } else {
         (bytes.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)), 0)
     };

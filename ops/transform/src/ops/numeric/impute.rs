@@ -260,7 +260,7 @@ impl Keyed<u64> for Mode {
         let group = table.group(group);
         match &input.tensors[0].values {
             Values::String(values) => {
-                values.iter().for_each(|value| group.update(value, |n| *n += 1))
+                values.iter().for_each(|value| group.update(value, |n| *n += 1));
             }
             Values::Int64(values) => {
                 values.iter().for_each(|value| group.update(&bytes_of(*value), |n| *n += 1));

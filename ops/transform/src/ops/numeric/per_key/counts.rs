@@ -176,7 +176,7 @@ impl Keyed<u64> for Count {
         match &input.tensors[0].values {
             Values::String(keys) => keys.iter().for_each(|key| group.update(key, |n| *n += 1)),
             Values::Int64(keys) => {
-                keys.iter().for_each(|key| group.update(&bytes_of(*key), |n| *n += 1))
+                keys.iter().for_each(|key| group.update(&bytes_of(*key), |n| *n += 1));
             }
             _ => {}
         }
