@@ -83,6 +83,14 @@ pub fn resolve(inputs: &[String], span: Option<&SpanRange>) -> Result<Resolved> 
             .with_hint("Put `{SPAN}` or `{YYYY}`, `{MM}`, `{DD}` in the path."));
     }
     let files = paths.into_iter().map(|path| input_file(&path)).collect::<Result<Vec<_>>>()?;
+    if let (true, Some(input)) =
+        (files.is_empty(), inputs.iter().find(|i| !splits_in(i).is_empty()))
+    {
+        let names = splits_in(input);
+        return Err(Error::new(ErrorKind::NotFound, format!("`{input}` has splits, and no files"))
+            .with_detail(format!("Its splits are `{}`.", names.join("`, `")))
+            .with_hint(format!("Read one of them: pass `--split {}`.", names[0])));
+    }
     if files.is_empty() {
         return Err(Error::new(ErrorKind::NotFound, "the input has no files")
             .with_detail(format!("There are only directories without files in `{}`.", inputs[0]))
@@ -92,6 +100,41 @@ pub fn resolve(inputs: &[String], span: Option<&SpanRange>) -> Result<Resolved> 
     }
     let spans = spans.map(|(_, spans)| spans.into_iter().collect()).unwrap_or_default();
     Ok(Resolved { files, spans })
+}
+
+/// What names of directories of splits begin with.
+pub const SPLIT: &str = "Split-";
+
+/// One split of each input: its `Split-NAME`, below a directory or a pattern of directories.
+///
+/// # Errors
+/// When an input is a directory without this split, or a file.
+pub fn of_split(inputs: &[String], name: &str) -> Result<Vec<String>> {
+    let of = |input: &String| {
+        let path = format!("{}/{SPLIT}{name}", input.trim_end_matches('/'));
+        if !Path::new(input).exists() || Path::new(&path).is_dir() {
+            return Ok(path);
+        }
+        let error = Error::new(ErrorKind::NotFound, format!("`{input}` has no split `{name}`"));
+        Err(match splits_in(input).join("`, `") {
+            none if none.is_empty() => error
+                .with_detail(format!("There is no directory `{SPLIT}…` in it."))
+                .with_hint("Leave out `--split`."),
+            names => error.with_detail(format!("It has `{names}`.")),
+        })
+    };
+    inputs.iter().map(of).collect()
+}
+
+/// The names of the splits in a directory, sorted.
+fn splits_in(path: &str) -> Vec<String> {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let names = entries.filter(|entry| entry.path().is_dir());
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> =
+        names.filter_map(|name| Some(name.strip_prefix(SPLIT)?.to_owned())).collect();
+    names.sort_unstable();
+    names
 }
 
 /// The path from the root, without `.` and `..`.

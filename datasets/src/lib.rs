@@ -10,9 +10,10 @@
 //! | where does data come from that is known in advance? | [`synthetic`] |
 //! | how does a result reach the disk whole or not at all? | [`artifacts`] |
 //! | how are rows written, shard by shard? | [`output`] |
+//! | how are rows split, shuffled and written as examples? | [`ingest`] |
 //!
 //! **Invariant:** nothing is computed here but the types of CSV columns, without which there would
-//! be no columns. **Invariant:** shards depend on the data alone.
+//! be no columns, and the splits of rows. **Invariant:** shards depend on the data alone.
 
 pub mod artifacts;
 pub mod csv;
@@ -20,6 +21,7 @@ mod did_you_mean;
 mod example;
 mod fingerprint;
 mod formats;
+pub mod ingest;
 pub mod inputs;
 mod options;
 mod originals;

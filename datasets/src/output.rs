@@ -23,6 +23,7 @@ use engine::{Batch, Part, Result, Shard, ShardWriter, Sink};
 
 pub use directory::{OutputDirectory, RECEIPT, SavedShard};
 pub use names::shard_names;
+pub(crate) use names::shared_directory;
 pub(crate) use parquet::Template;
 pub use rows::{RowFormat, RowsWriter};
 

@@ -89,6 +89,11 @@ impl<S: Sink> Written<S> {
         })
     }
 
+    /// The sink.
+    pub fn sink(&self) -> &S {
+        &self.sink
+    }
+
     /// Puts everything in its place. Only process 0 calls this, and only after the whole run has
     /// succeeded, in every process.
     ///

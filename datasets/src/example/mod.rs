@@ -7,6 +7,7 @@
 //! **Invariant:** the columns of a shard depend on the order of its records alone, not on where
 //! batches end. A rejected record leaves no trace.
 
+pub(crate) mod canonical;
 mod column;
 mod encode;
 mod entry;
@@ -14,7 +15,7 @@ mod features;
 mod names;
 mod sequence;
 mod slots;
-mod wire;
+pub(crate) mod wire;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -119,13 +119,32 @@ impl OutputDirectory {
     /// # Errors
     /// When a shard is not where its writer has left it, or the directory cannot be renamed.
     pub fn commit(&self, shards: &[SavedShard]) -> Result<()> {
-        let result = self.assemble(shards).and_then(|()| self.put());
-        let others = shards.iter().map(|shard| Path::new(&shard.place));
-        for other in others.filter(|other| *other != self.temporary) {
+        let places = shards.iter().map(|shard| Path::new(&*shard.place));
+        let result = self.assemble(shards).and_then(|()| self.put(&receipt(shards)));
+        self.remove_others(places);
+        result
+    }
+
+    /// Puts an output in its place that is all in [`OutputDirectory::temporary`], with a receipt of its
+    /// own; removes what other processes have left in `places`.
+    ///
+    /// # Errors
+    /// When the directory cannot be renamed.
+    pub fn commit_as<'a>(
+        &self,
+        receipt: &str,
+        places: impl Iterator<Item = &'a Path>,
+    ) -> Result<()> {
+        let result = self.put(receipt);
+        self.remove_others(places);
+        result
+    }
+
+    fn remove_others<'a>(&self, places: impl Iterator<Item = &'a Path>) {
+        for other in places.filter(|other| *other != self.temporary) {
             // What was in it is here now, or of no use.
             let _ = fs::remove_dir_all(other);
         }
-        result
     }
 
     fn assemble(&self, shards: &[SavedShard]) -> Result<()> {
@@ -143,15 +162,14 @@ impl OutputDirectory {
                     .with_hint("All processes must write to a directory that process 0 can see.")
             })?;
         }
-        let path = self.file(RECEIPT)?;
-        File::create(&path)
-            .and_then(|mut file| {
-                file.write_all(receipt(shards).as_bytes()).and_then(|()| file.sync_all())
-            })
-            .map_err(|e| Error::io(format_args!("write `{}`", path.display()), &e))
+        Ok(())
     }
 
-    fn put(&self) -> Result<()> {
+    fn put(&self, receipt: &str) -> Result<()> {
+        let path = self.file(RECEIPT)?;
+        File::create(&path)
+            .and_then(|mut file| file.write_all(receipt.as_bytes()).and_then(|()| file.sync_all()))
+            .map_err(|e| Error::io(format_args!("write `{}`", path.display()), &e))?;
         let failed =
             |e: &std::io::Error| Error::io(format_args!("write `{}`", self.path.display()), e);
         sync(&self.temporary);

@@ -42,7 +42,7 @@ pub fn shard_names(shards: &[Shard], format: &RowFormat) -> Vec<String> {
 }
 
 /// The directory, with its slash, below which all paths are.
-fn shared_directory<'a>(mut paths: impl Iterator<Item = &'a str>) -> &'a str {
+pub(crate) fn shared_directory<'a>(mut paths: impl Iterator<Item = &'a str>) -> &'a str {
     let directory = |path: &'a str| &path[..path.rfind('/').map_or(0, |slash| slash + 1)];
     let Some(mut shared) = paths.next().map(directory) else { return "" };
     for path in paths {

@@ -110,15 +110,16 @@ impl ParquetRows {
         Ok(self.writer.insert(writer))
     }
 
-    /// Ends the file; one without rows has the columns of its template, if it has one.
+    /// Ends the file; one without rows has the columns of its template, or of a batch without rows.
     pub(super) fn finish(mut self) -> Result<()> {
         if self.n_waiting > 0 {
             let all = self.joined()?;
             self.encode(&all)?;
         } else if self.writer.is_none() {
-            let schema = match &self.template {
-                Some(template) => template.arrow.clone(),
-                None => Arc::new(Schema::empty()),
+            let schema = match (&self.template, self.waiting.first()) {
+                (Some(template), _) => template.arrow.clone(),
+                (None, Some(none)) => none.schema(),
+                (None, None) => Arc::new(Schema::empty()),
             };
             self.begin(&schema)?;
         }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use arrow_array::{Array, BinaryArray, BooleanArray};
+use arrow_array::{Array, BinaryArray, BooleanArray, RecordBatch};
 use arrow_select::filter::filter_record_batch;
 use engine::{Batch, Error, ErrorKind, Result, Shard};
 use flate2::Compression;
@@ -99,9 +99,16 @@ impl RowsWriter {
     /// # Errors
     /// When the file cannot be made, or what belongs at its beginning cannot be read.
     pub fn create(path: &Path, format: &RowFormat, shard: &Shard) -> Result<Self> {
+        Self::new(path, format, format.kept.then_some(&shard.path))
+    }
+
+    /// Begins the file `path`, like the file `like` in what rows alone do not say.
+    ///
+    /// # Errors
+    /// As [`RowsWriter::create`].
+    pub(crate) fn new(path: &Path, format: &RowFormat, like: Option<&str>) -> Result<Self> {
         let file = File::create(path)
             .map_err(|e| Error::io(format_args!("write `{}`", path.display()), &e))?;
-        let like = format.kept.then_some(shard.path.as_str());
         let rows = match format.kind {
             Kind::TfRecord => Rows::TfRecord(TfRecordWriter::new(Output::new(path, file))),
             Kind::Csv => Rows::Csv(CsvRows::new(Output::new(path, file), format, like)?),
@@ -133,6 +140,32 @@ impl RowsWriter {
             Rows::Parquet(_) => return self.encode(batch, keep),
         }
         .map_err(|e| failed(&e))
+    }
+
+    /// Writes a row that is a tf.Example, as TFRecord.
+    ///
+    /// # Errors
+    /// When the disk is full, or another format is written.
+    pub(crate) fn write_record(&mut self, record: &[u8]) -> Result<()> {
+        let Rows::TfRecord(writer) = &mut self.rows else {
+            return Err(Error::new(ErrorKind::Unsupported, "records are written as TFRecord only"));
+        };
+        self.n_rows += 1;
+        writer
+            .write(record)
+            .map_err(|e| Error::io(format_args!("write `{}`", self.path.display()), &e))
+    }
+
+    /// Writes rows as Parquet.
+    ///
+    /// # Errors
+    /// When the disk is full, or another format is written.
+    pub(crate) fn write_columns(&mut self, records: &RecordBatch) -> Result<()> {
+        let Rows::Parquet(writer) = &mut self.rows else {
+            return Err(Error::new(ErrorKind::Unsupported, "columns are written as Parquet only"));
+        };
+        self.n_rows += records.num_rows() as u64;
+        writer.write(records)
     }
 
     fn encode(&mut self, batch: &Batch, keep: Option<&[bool]>) -> Result<()> {
