@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::analyze::{AnalyzeAndTransformArgs, AnalyzeArgs};
 use crate::explain::ExplainArgs;
 use crate::graph::GraphCommand;
+use crate::ingest::IngestArgs;
 use crate::options::OptionArgs;
 use crate::report::ReportArgs;
 use crate::schema::SchemaCommand;
@@ -35,6 +36,8 @@ A message on stderr is `error: …`, and where it helps `detail: …` and `hint:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Make shuffled splits of examples, such as train and eval, of files of any format
+    Ingest(Box<IngestArgs>),
     /// Compute statistics of files, show them, or merge what earlier runs kept
     Stats(Box<StatsCommand>),
     /// Validate statistics or data against a schema: anomalies, drift and skew
@@ -84,6 +87,7 @@ Examples:
   frazil stats 'day-*.parquet' -o stats.pb            write them as TFDV does
   frazil stats train@64.tfrecord --slice country      also for every country
   frazil stats {YYYY}-{MM}-{DD}/d.csv --span 2024-03-01..2024-03-31
+  frazil stats examples/ --split train                a split that `frazil ingest` has made
   frazil stats show stats.pb --sort missing           look at statistics again
   frazil stats data/ --processes 4 --workers 2        on four processes of two threads
 
@@ -187,6 +191,9 @@ pub(crate) struct InputArgs {
     /// Which spans of a pattern: `latest`, one, or `A..B`; numbers or dates as 2024-03-31
     #[arg(long, value_name = "SPAN")]
     pub(crate) span: Option<String>,
+    /// Read this split of inputs that `frazil ingest` or TFX has written: `INPUT/Split-NAME`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) split: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datasets::csv::{CsvType, CsvTypes, InferCsvTypes, Multivalent};
-use datasets::inputs::{InputFile, resolve};
+use datasets::inputs::{InputFile, Resolved, Span, of_split as split_of, resolve};
 use datasets::output::RowFormat;
 use datasets::{Format, Payload, ReadOptions, detect};
 use engine::{Flatten, Pipeline, Result, Source};
@@ -16,6 +16,8 @@ use crate::run::Run;
 /// Files, their format, and how to read them.
 pub(crate) struct Input {
     pub(crate) files: Vec<InputFile>,
+    /// The spans that were chosen, if there are any to choose from.
+    pub(crate) spans: Vec<Span>,
     format: &'static Format,
     read: ReadOptions,
 }
@@ -24,7 +26,15 @@ impl Input {
     /// Finds the files.
     pub(crate) fn find(inputs: &[String], args: &InputArgs) -> Result<Self> {
         let span = args.span.as_deref().map(str::parse).transpose()?;
-        let files = resolve(inputs, span.as_ref())?.files;
+        let of_split;
+        let inputs = match &args.split {
+            None => inputs,
+            Some(split) => {
+                of_split = split_of(inputs, split)?;
+                &of_split
+            }
+        };
+        let Resolved { files, spans } = resolve(inputs, span.as_ref())?;
         let format = detect(&files, args.format.as_deref())?;
         let read = ReadOptions {
             columns: None,
@@ -42,7 +52,7 @@ impl Input {
             },
             keep_originals: false,
         };
-        Ok(Input { files, format, read })
+        Ok(Input { files, spans, format, read })
     }
 
     /// Whether columns are cells of text, which have the type of all of them together.
@@ -53,6 +63,11 @@ impl Input {
     /// Whether the files are Parquet.
     pub(crate) fn is_parquet(&self) -> bool {
         self.format.name == "parquet"
+    }
+
+    /// Whether the files hold messages, which have no order of columns.
+    pub(crate) fn is_records(&self) -> bool {
+        self.format.name == "tfrecord"
     }
 
     /// Asks for the bytes of records, so that they can be written again as they are.
@@ -106,6 +121,20 @@ impl Input {
         // tf.Examples have no others, and CSV is read as TFDV reads it.
         self.format.name != "parquet"
     }
+}
+
+/// Opens inputs that are one set of rows: types that the files do not say are found over all.
+pub(crate) fn open_all(mut inputs: Vec<Input>, run: &Run) -> Result<Vec<Arc<dyn Source>>> {
+    let untyped = inputs.iter().filter(|input| input.format.untyped);
+    let untyped = untyped.map(|input| (input.format.open)(input.files.clone(), &input.read));
+    let untyped = untyped.collect::<Result<Vec<_>>>()?;
+    if let (Some(first), false) = (inputs.first(), untyped.is_empty()) {
+        let types = infer(Arc::new(Flatten::new(untyped)), &first.read, run)?;
+        for input in inputs.iter_mut().filter(|input| input.format.untyped) {
+            input.read.csv_types = Some(types.clone());
+        }
+    }
+    inputs.into_iter().map(|input| (input.format.open)(input.files, &input.read)).collect()
 }
 
 /// Opens two inputs that are to be compared: types that the files do not say are found over both.

@@ -10,6 +10,7 @@ mod forms;
 mod generate;
 mod generators;
 mod graph;
+mod ingest;
 mod input;
 mod interrupt;
 mod merge;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Validate(args) => validate::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Scan(args) => scan::run(&args),
+        Command::Ingest(args) => ingest::run(&args),
         Command::Skew(args) => skew::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),

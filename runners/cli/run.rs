@@ -85,6 +85,19 @@ impl Run {
         self.runner.is_leader()
     }
 
+    /// Worker threads of this process.
+    pub(crate) fn threads(&self) -> usize {
+        match &self.runner {
+            Runner::Direct => 1,
+            Runner::Timely(workers) => workers.threads,
+        }
+    }
+
+    /// Bytes that this process may hold.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.options.memory_bytes
+    }
+
     /// True where nothing is said but errors.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet

@@ -13,6 +13,7 @@ mod compare;
 mod drift;
 mod explain;
 mod golden;
+mod ingest;
 mod laws;
 mod laws_of_ops;
 mod ops;

@@ -22,7 +22,7 @@ fn place() -> Place {
 }
 
 /// Every file of a directory, by name.
-fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     let mut folders = vec![directory.to_owned()];
     while let Some(folder) = folders.pop() {
