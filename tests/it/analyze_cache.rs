@@ -414,7 +414,8 @@ def preprocessing_fn(inputs):
         file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
     }
     let said = place.fails(&[&analyze[..], &["no"]].concat());
-    assert!(said.contains(&**names[1]), "{said}");
+    // Two workers read at once: which of the damaged shards is met first is not said.
+    assert!(names[1..].iter().any(|name| said.contains(&***name)), "{said}");
     place.ok(&[&analyze[..], &["cached", "--cache", "cache-0"]].concat());
     let (cached, counted, _) = receipt(&place);
     assert_eq!((cached, counted), (vec![false, true, true, true], 400));
