@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use datasets::artifacts::refuse_inputs;
 use datasets::ingest::{IngestOptions, IngestSink, SplitShard, Splits, parse_splits};
 use datasets::inputs::Span;
@@ -17,6 +17,7 @@ use crate::args::{InputArgs, RunArgs};
 use crate::failure::Done;
 use crate::input::{Input, open_all};
 use crate::run::Run;
+use crate::transform::WriteFormat;
 use crate::{interrupt, output, receipt};
 
 /// What one output shard holds of the input, where nobody says how many there are to be.
@@ -115,15 +116,6 @@ struct WriteArgs {
     /// Keep the order of rows
     #[arg(long, conflicts_with = "seed")]
     no_shuffle: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum WriteFormat {
-    /// tf.Examples in TFRecord files
-    #[value(name = "tfrecord")]
-    TfRecord,
-    /// Parquet
-    Parquet,
 }
 
 pub(crate) fn run(args: &IngestArgs) -> Done {

@@ -71,7 +71,7 @@ pub(crate) struct WriteArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum WriteFormat {
+pub(crate) enum WriteFormat {
     /// tf.Examples in TFRecord files
     #[value(name = "tfrecord")]
     TfRecord,
