@@ -4,6 +4,7 @@
 //! Given the same batches in the same shards it gives the same bytes.
 
 pub mod drift;
+pub mod evaluate;
 pub mod explain;
 pub mod schema;
 pub mod sketch;

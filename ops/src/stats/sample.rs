@@ -51,7 +51,7 @@ impl Sample {
 }
 
 /// From the file's name without its folder, so that data may be moved.
-fn seed(shard: &Shard) -> u64 {
+pub(crate) fn seed(shard: &Shard) -> u64 {
     let name = shard.path.rsplit(['/', '\\']).next().unwrap_or_default();
     let start = shard.part.as_ref().map_or(0, |part| part.start);
     xxh3_64(name.as_bytes()) ^ xxh3_64(&start.to_le_bytes())

@@ -20,7 +20,10 @@ use super::presence::Presence;
 use super::value_counts::KeyKind;
 use super::{SliceSpec, text};
 
-/// The rows of every slice of a batch, ascending, by the slice's key.
+/// The features and values of a slice, by name of the feature.
+pub type SliceKey = Vec<(String, String)>;
+
+/// The rows of every slice of a batch, ascending, by the slice's key as TFDV writes it.
 ///
 /// # Errors
 /// When a feature cannot be sliced by, or a value is not UTF-8 where it must be.
@@ -28,22 +31,36 @@ pub(super) fn slices(
     specs: &[SliceSpec],
     records: &RecordBatch,
 ) -> Result<BTreeMap<String, Vec<u32>>> {
-    let mut slices = BTreeMap::<String, Vec<u32>>::new();
+    slices_named(specs, records, |key| {
+        let parts: Vec<_> = key.iter().map(|(name, value)| format!("{name}_{value}")).collect();
+        parts.join("_")
+    })
+}
+
+/// The rows of every slice of a batch, ascending, by what `name` makes of the slice's key.
+///
+/// # Errors
+/// When a feature cannot be sliced by, or a value is not UTF-8 where it must be.
+pub(crate) fn slices_named<K: Ord>(
+    specs: &[SliceSpec],
+    records: &RecordBatch,
+    name: impl Fn(SliceKey) -> K,
+) -> Result<BTreeMap<K, Vec<u32>>> {
+    let mut slices = BTreeMap::<K, Vec<u32>>::new();
     // A slicing without features is all examples, which are there anyway.
     for spec in specs.iter().filter(|spec| !spec.features.is_empty()) {
         let mut features: Vec<_> = spec.features.iter().collect();
         features.sort();
         let mut crossed: Option<Keys> = None;
         for (name, values) in features {
-            let mut keys = Keys::of_feature(records, name, values)?;
-            keys.names.iter_mut().for_each(|value| *value = format!("{name}_{value}"));
+            let keys = Keys::of_feature(records, name, values)?;
             crossed = Some(match crossed {
                 None => keys,
                 Some(others) => others.cross(&keys),
             });
         }
         for (key, rows) in crossed.into_iter().flat_map(Keys::rows_by_name) {
-            slices.entry(key).or_default().extend(rows);
+            slices.entry(name(key)).or_default().extend(rows);
         }
     }
     for rows in slices.values_mut() {
@@ -56,7 +73,7 @@ pub(super) fn slices(
 /// Which keys every row has.
 #[derive(Debug, Default)]
 struct Keys {
-    names: Vec<String>,
+    names: Vec<SliceKey>,
     /// (row, key), ascending by row, none twice.
     pairs: Vec<(u32, u32)>,
 }
@@ -88,7 +105,7 @@ impl Keys {
             }
             let label = label.filter(|label| wanted.is_empty() || wanted.contains(label));
             kept.push(label.is_some().then_some(keys.names.len() as u32));
-            keys.names.extend(label);
+            keys.names.extend(label.map(|value| vec![(name.to_owned(), value)]));
         }
         let kept = |(row, key): (u32, u32)| Some((row, kept[key as usize]?));
         keys.pairs = presence.pairs.into_iter().filter_map(kept).collect();
@@ -105,7 +122,7 @@ impl Keys {
             for &(_, b) in others.iter().take_while(|&&(r, _)| r == row) {
                 let key = *known.entry((a, b)).or_insert_with(|| {
                     let (a, b) = (&self.names[a as usize], &other.names[b as usize]);
-                    keys.names.push(format!("{a}_{b}"));
+                    keys.names.push([a.as_slice(), b].concat());
                     keys.names.len() as u32 - 1
                 });
                 keys.pairs.push((row, key));
@@ -114,7 +131,7 @@ impl Keys {
         keys
     }
 
-    fn rows_by_name(self) -> impl Iterator<Item = (String, Vec<u32>)> {
+    fn rows_by_name(self) -> impl Iterator<Item = (SliceKey, Vec<u32>)> {
         let mut rows = vec![Vec::new(); self.names.len()];
         for (row, key) in self.pairs {
             rows[key as usize].push(row);
