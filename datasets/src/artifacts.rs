@@ -99,6 +99,77 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     file.commit()
 }
 
+/// Writes a directory of files, whole or not at all; `marker` is the file by which an earlier one is
+/// known, which only `overwrite` replaces.
+///
+/// # Errors
+/// When there is something else at `path`, a file cannot be made, or the disk is full.
+pub fn write_directory(
+    path: &Path,
+    files: &[(&str, Vec<u8>)],
+    marker: &str,
+    overwrite: bool,
+) -> Result<()> {
+    vacant(path, marker, overwrite)?;
+    let failed = |e: &io::Error| Error::io(format_args!("write `{}`", path.display()), e);
+    let absolute = std::path::absolute(path).map_err(|e| failed(&e))?;
+    let parent = absolute.parent().unwrap_or(&absolute);
+    std::fs::create_dir_all(parent).map_err(|e| failed(&e))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".").suffix(".partial");
+    #[cfg(unix)]
+    builder.permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o777));
+    let temporary = builder.tempdir_in(parent).map_err(|e| failed(&e))?;
+    for (name, bytes) in files {
+        write_atomic(temporary.path().join(name), bytes)?;
+    }
+    let old = temporary.path().with_extension("old");
+    let has_old = absolute.exists();
+    if has_old {
+        std::fs::rename(&absolute, &old).map_err(|e| failed(&e))?;
+    }
+    if let Err(error) = std::fs::rename(temporary.path(), &absolute) {
+        if has_old {
+            let _ = std::fs::rename(&old, &absolute);
+        }
+        return Err(failed(&error));
+    }
+    // It has its final name now.
+    let _ = temporary.keep();
+    if has_old {
+        let _ = std::fs::remove_dir_all(&old);
+    }
+    if let Ok(parent) = File::open(parent) {
+        let _ = parent.sync_all();
+    }
+    Ok(())
+}
+
+/// Checks that [`write_directory`] may write here, as far as that is known before.
+///
+/// # Errors
+/// When there is something else, or an earlier result that is not to be replaced.
+pub fn vacant(path: &Path, marker: &str, overwrite: bool) -> Result<()> {
+    let shown = path.display();
+    if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_dir()) {
+        return Err(Error::invalid(format!("`{shown}` is not a directory"))
+            .with_hint("Name a new directory."));
+    }
+    if !std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Ok(());
+    }
+    if !path.join(marker).is_file() {
+        return Err(Error::invalid(format!("`{shown}` holds other files"))
+            .with_detail(format!("It has no `{marker}`, so it is not an earlier result."))
+            .with_hint("Name a new directory."));
+    }
+    if !overwrite {
+        return Err(Error::invalid(format!("`{shown}` is there already"))
+            .with_hint("Name a new directory, or pass `--overwrite` to replace it as a whole."));
+    }
+    Ok(())
+}
+
 /// Checks that writing `path` would not destroy an input.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analyze::{AnalyzeAndTransformArgs, AnalyzeArgs};
+use crate::evaluate::EvaluateArgs;
 use crate::explain::ExplainArgs;
 use crate::graph::GraphCommand;
 use crate::ingest::IngestArgs;
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Scan(Box<ScanArgs>),
     /// Compare two sets of examples, joined by identifier, feature by feature
     Skew(Box<SkewArgs>),
+    /// Evaluate predictions, slice by slice: metrics, intervals, thresholds, and the blessing
+    Evaluate(Box<EvaluateArgs>),
     /// Infer, update, show, compare and check schemas
     Schema(Box<SchemaCommand>),
     /// Run the analyzers of a preprocessing module over data, and freeze the graph

@@ -3,6 +3,7 @@
 mod analyze;
 mod args;
 mod demo;
+mod evaluate;
 mod examples;
 mod explain;
 mod failure;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Command::Scan(args) => scan::run(&args),
         Command::Ingest(args) => ingest::run(&args),
         Command::Skew(args) => skew::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Analyze(args) => analyze::run(&args),

@@ -4,6 +4,7 @@
 
 pub mod cluster;
 pub mod direct;
+pub mod evaluate;
 pub mod examples;
 pub mod gate;
 pub mod graph;

@@ -4,6 +4,7 @@
 //! statistics, and pairs of features. Columns that do not fit the width are left out, the least telling first, and
 //! a last line names them.
 
+pub(crate) mod evaluation;
 pub(crate) mod format;
 mod layout;
 mod rows;
@@ -14,6 +15,7 @@ use std::fmt::Write as _;
 
 use ops::tfmd::DatasetFeatureStatisticsList;
 
+pub use self::evaluation::{render_evaluation, render_validation};
 pub use self::schema::render_schema;
 pub use self::skew::{ShownPair, render_skew};
 

@@ -163,6 +163,7 @@ fn documents_name_only_what_exists() {
         "README.md",
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
+        "ops/src/evaluate/traps.md",
         "ops/src/skew/traps.md",
         "ops/src/stats/traps.md",
         "ops/src/validate/traps.md",

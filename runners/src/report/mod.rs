@@ -11,6 +11,7 @@
 mod anomalies;
 mod detail;
 mod drift;
+mod evaluation;
 mod features;
 mod heat;
 mod histograms;
@@ -32,6 +33,7 @@ use ops::validate::Validation;
 pub use drift::{
     Against, Contributor, Distance, Distances, distances_of_anomalies, distances_of_report,
 };
+pub use evaluation::render_evaluation_page;
 
 use self::anomalies::Anomaly;
 

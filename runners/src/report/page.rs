@@ -189,7 +189,7 @@ pub(super) fn render(report: &Report<'_>) -> String {
 }
 
 /// The template with its gaps filled, each once, so that what is filled in is never looked at.
-fn fill(parts: &[(&str, &str)]) -> String {
+pub(super) fn fill(parts: &[(&str, &str)]) -> String {
     let policy = format!(
         "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; img-src data:; \
          base-uri 'none'; form-action 'none'",
