@@ -119,7 +119,7 @@ mod tests {
         check(Cell::Number(f64::NEG_INFINITY), "\"-Infinity\"");
         check(Cell::Number(3.0), "3");
         check(Cell::Number(0.1), "0.1");
-        check(Cell::Number(1e300), "1e300");
+        check(Cell::Number(1e300), "1e+300");
         check(Cell::Text("a".into()), "\"a\"");
     }
 }
