@@ -61,6 +61,9 @@ pub(crate) enum Command {
     AnalyzeAndTransform(Box<AnalyzeAndTransformArgs>),
     /// Put data through a frozen graph: the same bits as in training and serving
     Transform(Box<TransformArgs>),
+    /// Train a model behind a frozen graph
+    #[cfg(feature = "train")]
+    Train(Box<crate::train::TrainArgs>),
     /// Show, draw and check frozen graphs
     Graph(GraphCommand),
     /// List the statistics that are computed

@@ -106,6 +106,19 @@ impl Input {
         Ok((self.files, source))
     }
 
+    /// Opens the files with types that are known.
+    pub(crate) fn open_as(
+        mut self,
+        columns: Vec<String>,
+        types: &Schema,
+    ) -> Result<Arc<dyn Source>> {
+        self.read.columns = Some(columns);
+        if self.format.untyped {
+            self.read.csv_types = Some(of_schema(types));
+        }
+        (self.format.open)(self.files, &self.read)
+    }
+
     fn infer(&self, run: &Run) -> Result<CsvTypes> {
         infer((self.format.open)(self.files.clone(), &self.read)?, &self.read, run)
     }

@@ -28,6 +28,8 @@ mod schema;
 mod show;
 mod skew;
 mod stats;
+#[cfg(feature = "train")]
+mod train;
 mod transform;
 mod validate;
 mod values;
@@ -58,6 +60,8 @@ fn main() -> ExitCode {
         Command::Analyze(args) => analyze::run(&args),
         Command::AnalyzeAndTransform(args) => analyze::run_and_transform(&args),
         Command::Transform(args) => transform::run(&args),
+        #[cfg(feature = "train")]
+        Command::Train(args) => train::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Generators(args) => generators::run(&args),
         Command::Ops(args) => operations::run(&args),

@@ -1,6 +1,7 @@
 //! Evaluation: scikit-learn's own numbers, and whole commands.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::Value;
 
@@ -63,7 +64,8 @@ fn scored(place: &Place) {
         let noise = f64::from(i.wrapping_mul(2_654_435_761) >> 16 & 0xff) / 256.0;
         let y = i % 2;
         let (good, poor) = (0.35 * f64::from(y) + 0.6 * noise, 0.05 * f64::from(y) + 0.9 * noise);
-        csv += &format!("{y},{good:.6},{poor:.6},{}\n", ["left", "right"][(i / 2 % 2) as usize]);
+        let half = ["left", "right"][(i / 2 % 2) as usize];
+        let _ = writeln!(csv, "{y},{good:.6},{poor:.6},{half}");
     }
     std::fs::write(place.path("d.csv"), csv).unwrap();
 }

@@ -119,7 +119,7 @@ fn evaluation_of(metrics: &[(&str, f64)]) -> Evaluation {
         n_undefined: 0,
         error: None,
         metrics: metrics.iter().map(of).collect(),
-        tables: Default::default(),
+        tables: std::collections::BTreeMap::default(),
     };
     Evaluation {
         version: 1,

@@ -149,7 +149,7 @@ impl DoFn for Apply {
 
 /// Sends transformed rows on, in the place of those that they were made of.
 pub(crate) fn emit_transformed(batch: &Batch, transformed: Transformed, out: &mut Emit<Batch>) {
-    reject(batch, &transformed.bad, out);
+    reject_rows(batch, &transformed.bad, out);
     out.emit(Batch {
         shard: batch.shard,
         first_row: batch.first_row,
@@ -173,7 +173,7 @@ impl DoFn for Evaluate {
 
     fn process(&self, batch: &Batch, out: &mut Emit<Columns>) -> Result<()> {
         let fed = arrow::feed(&batch.records, self.0.inputs())?;
-        reject(batch, &fed.bad, out);
+        reject_rows(batch, &fed.bad, out);
         let (rows, shard, first_row) = (fed.rows, batch.shard, batch.first_row);
         let tensors = self.0.run(rows, fed.tensors)?;
         out.emit(Columns { rows, shard, first_row, tensors });
@@ -182,7 +182,7 @@ impl DoFn for Evaluate {
 }
 
 /// Notes bad rows by their places in the shard.
-fn reject<T>(batch: &Batch, bad: &[BadRow], out: &mut Emit<T>) {
+pub fn reject_rows<T>(batch: &Batch, bad: &[BadRow], out: &mut Emit<T>) {
     for BadRow { row, reason } in bad {
         // The source counts bytes by batch: a row's place is its number.
         out.reject(Rejected {

@@ -335,7 +335,7 @@ mod tests {
             n_undefined: 0,
             error: None,
             metrics: vec![("auc".into(), number(0.75)), ("recall".into(), number(f64::NAN))],
-            tables: Default::default(),
+            tables: std::collections::BTreeMap::default(),
         }
     }
 

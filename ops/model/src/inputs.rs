@@ -1,0 +1,149 @@
+//! `Inputs`: rows as a network reads them, whether it is trained or asked.
+
+use engine::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+use transform::{DType, Tensor, Type, Values};
+
+use crate::spec::{Feature, ModelSpec};
+
+/// The categories of one feature, for each row any number of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ids {
+    /// Where each row begins in `ids`, and where the last one ends.
+    pub splits: Vec<u32>,
+    /// Categories, from 0.
+    pub ids: Vec<u32>,
+}
+
+impl Ids {
+    /// The categories of a row.
+    #[inline]
+    pub fn row(&self, row: usize) -> &[u32] {
+        &self.ids[self.splits[row] as usize..self.splits[row + 1] as usize]
+    }
+}
+
+/// Rows as a network reads them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inputs {
+    /// How many rows there are.
+    pub rows: usize,
+    /// All numbers of a row, then those of the next.
+    pub numbers: Vec<f32>,
+    /// For each feature of categories, in the order of the model's.
+    pub categories: Vec<Ids>,
+}
+
+impl Inputs {
+    /// No rows yet, of a model.
+    pub fn new(spec: &ModelSpec) -> Self {
+        let none = Ids { splits: vec![0], ids: Vec::new() };
+        Inputs { rows: 0, numbers: Vec::new(), categories: vec![none; spec.categories().count()] }
+    }
+
+    /// From what the graph gives: a tensor and its type for each feature, in the model's order.
+    ///
+    /// # Errors
+    /// When a feature is of another type than the model was made for.
+    pub fn of(spec: &ModelSpec, rows: usize, features: &[(&Tensor, &Type)]) -> Result<Self> {
+        let mut inputs = Inputs::new(spec);
+        inputs.rows = rows;
+        let n_numbers = spec.n_numbers();
+        inputs.numbers = vec![0.0; rows * n_numbers];
+        let (mut at, mut category) = (0, 0);
+        for (feature, (tensor, ty)) in spec.features.iter().zip(features) {
+            match feature {
+                Feature::Numeric { width, .. } => {
+                    let place = Place { at, width: *width, of: n_numbers };
+                    match &tensor.values {
+                        Values::Float32(values) => place.put(&mut inputs.numbers, values, |x| x),
+                        Values::Float64(values) => {
+                            place.put(&mut inputs.numbers, values, |x| x as f32);
+                        }
+                        _ => return Err(other_type(feature, ty)),
+                    }
+                    at += width;
+                }
+                Feature::Categorical { least, size, .. } => {
+                    if ty.dtype != DType::Int64 {
+                        return Err(other_type(feature, ty));
+                    }
+                    let (values, ends) = (tensor.ints(), tensor.row_ends(&ty.shape));
+                    let ids = &mut inputs.categories[category];
+                    ids.splits.reserve(rows);
+                    ids.ids.reserve(values.len());
+                    for row in 0..rows {
+                        let known = values[ends.range(row)].iter().filter_map(|value| {
+                            let id = value.checked_sub(*least)?;
+                            u32::try_from(id).ok().filter(|id| (*id as usize) < *size)
+                        });
+                        ids.ids.extend(known);
+                        ids.splits.push(ids.ids.len() as u32);
+                    }
+                    category += 1;
+                }
+            }
+        }
+        Ok(inputs)
+    }
+
+    /// Adds these rows of another batch.
+    pub fn extend(&mut self, other: &Inputs, rows: &[u32]) {
+        let width = other.numbers.len().checked_div(other.rows).unwrap_or(0);
+        self.rows += rows.len();
+        for row in rows {
+            let start = *row as usize * width;
+            self.numbers.extend_from_slice(&other.numbers[start..start + width]);
+        }
+        for (to, from) in self.categories.iter_mut().zip(&other.categories) {
+            for row in rows {
+                to.ids.extend_from_slice(from.row(*row as usize));
+                to.splits.push(to.ids.len() as u32);
+            }
+        }
+    }
+
+    /// Whether these can be a model's rows: what comes from a file is checked.
+    pub(crate) fn suits(&self, spec: &ModelSpec) -> bool {
+        let of_categories =
+            self.categories.iter().zip(spec.categories()).all(|(ids, (_, size))| {
+                ids.splits.len() == self.rows + 1
+                    && ids.splits[0] == 0
+                    && ids.splits.is_sorted()
+                    && ids.splits[self.rows] as usize == ids.ids.len()
+                    && ids.ids.iter().all(|id| (*id as usize) < size)
+            });
+        of_categories
+            && self.categories.len() == spec.categories().count()
+            && Some(self.numbers.len()) == self.rows.checked_mul(spec.n_numbers())
+    }
+}
+
+/// Where a feature's numbers are in a row.
+struct Place {
+    at: usize,
+    width: usize,
+    of: usize,
+}
+
+impl Place {
+    /// Puts a feature's numbers into their rows; those that are not finite are 0.
+    fn put<T: Copy>(&self, rows: &mut [f32], values: &[T], float: impl Fn(T) -> f32) {
+        if self.width == 0 {
+            return;
+        }
+        for (row, values) in rows.chunks_exact_mut(self.of).zip(values.chunks_exact(self.width)) {
+            for (to, value) in row[self.at..].iter_mut().zip(values) {
+                let value = float(*value);
+                *to = if value.is_finite() { value } else { 0.0 };
+            }
+        }
+    }
+}
+
+fn other_type(feature: &Feature, ty: &Type) -> Error {
+    let detail = format!("`{}` is {ty} now; the model reads {feature:?}.", feature.name());
+    Error::new(ErrorKind::Incompatible, "the graph is not the model's").with_detail(detail)
+}

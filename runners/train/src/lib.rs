@@ -1,0 +1,20 @@
+//! Training behind the frozen graph, with burn.
+//!
+//! ```text
+//!   shards ──► Dataset: the graph, then shuffled batches ──► Trainer: parts of a batch on all threads,
+//!                                                            gradients added in one order, one step
+//! ```
+//!
+//! **Invariant:** weights depend on the data, the options and the seed alone: not on threads, and not on
+//! being stopped and resumed. **Invariant:** only this crate names burn.
+
+mod checkpoint;
+mod dataset;
+mod network;
+mod order;
+mod trainer;
+
+pub use checkpoint::Checkpoint;
+pub use dataset::{Dataset, Examples, Read};
+pub use network::{Network, WideAndDeep};
+pub use trainer::{Epoch, Evaluation, Options, Trained, Trainer, fit};

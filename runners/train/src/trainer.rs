@@ -1,0 +1,381 @@
+//! The loop: a batch in parts, gradients added in one order, a step; an evaluation after each epoch.
+
+use std::path::Path;
+use std::thread;
+
+use burn::module::{ModuleVisitor, Param};
+use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer, OptimizerRecord};
+use burn::tensor::activation::{log_softmax, relu};
+use burn::tensor::{Bytes, Device, Int, Tensor, TensorData};
+use engine::{Error, ErrorKind, Result};
+use model::{Inputs, ModelSpec, Task, Weights};
+
+use crate::checkpoint::Checkpoint;
+use crate::dataset::{Dataset, Examples, Read, parts};
+use crate::network::Network;
+
+/// A batch is always cut into so many parts, whatever the number of threads, and their gradients are
+/// added in the parts' order: so weights do not depend on threads.
+const PARTS: usize = 8;
+
+/// Rows that are evaluated at once.
+const EVALUATED_ROWS: usize = 4096;
+
+/// How a network is trained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Of the order of rows.
+    pub seed: u64,
+    /// Times that all rows are read.
+    pub epochs: usize,
+    /// Rows for each step.
+    pub batch_rows: usize,
+    /// Rows that are shuffled at once, in memory.
+    pub shuffle_buffer: usize,
+    /// Of AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101).
+    pub learning_rate: f64,
+    /// Of AdamW.
+    pub weight_decay: f64,
+    /// Epochs without a better evaluation after which training ends; `None`: never.
+    pub patience: Option<usize>,
+    /// Threads that compute gradients.
+    pub threads: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            seed: 0,
+            epochs: 5,
+            batch_rows: 256,
+            shuffle_buffer: 65_536,
+            learning_rate: 1e-3,
+            weight_decay: 1e-4,
+            patience: Some(2),
+            threads: thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        }
+    }
+}
+
+/// What an evaluation found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evaluation {
+    /// The mean loss: cross entropy, or squared error.
+    pub loss: f64,
+    /// How much of the labels is guessed right; the negative mean absolute error of numbers.
+    pub accuracy: f64,
+    /// Rows.
+    pub rows: u64,
+}
+
+impl Evaluation {
+    /// Judges the scores of all rows of a dataset, in the order in which they are stored.
+    ///
+    /// # Errors
+    /// When rows cannot be read, or there are none.
+    pub fn of(dataset: &Dataset, scores: impl Fn(&Inputs) -> Vec<f32>) -> Result<Self> {
+        /// Probabilities below count as this much, as in Keras.
+        const LEAST: f64 = 1e-7;
+        let task = dataset.spec().task;
+        let (mut loss, mut right, mut rows) = (0.0, 0.0, 0u64);
+        for batch in dataset.batches(EVALUATED_ROWS, Read::InOrder) {
+            let batch = batch?;
+            let scores = scores(&batch.inputs);
+            for (scores, label) in scores.chunks_exact(task.width()).zip(&batch.labels) {
+                let score = f64::from(scores[0]);
+                match task {
+                    Task::Binary => {
+                        let of_label = if *label == 1.0 { score } else { 1.0 - score };
+                        loss -= of_label.max(LEAST).ln();
+                        right += f64::from(u8::from((score > 0.5) == (*label == 1.0)));
+                    }
+                    Task::Multiclass { .. } => {
+                        let of_label = scores[*label as usize];
+                        loss -= f64::from(of_label).max(LEAST).ln();
+                        let first = scores.iter().position(|score| *score >= of_label);
+                        let most = scores.iter().all(|score| *score <= of_label);
+                        right += f64::from(u8::from(most && first == Some(*label as usize)));
+                    }
+                    Task::Regression => {
+                        let off = score - f64::from(*label);
+                        loss += off * off;
+                        right -= off.abs();
+                    }
+                }
+            }
+            rows += batch.len() as u64;
+        }
+        if rows == 0 {
+            return Err(Error::input("there are no rows to evaluate"));
+        }
+        Ok(Evaluation { loss: loss / rows as f64, accuracy: right / rows as f64, rows })
+    }
+}
+
+/// What an epoch did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Epoch {
+    /// Its number, from 1.
+    pub number: usize,
+    /// The mean loss over its batches, while weights moved.
+    pub loss: f64,
+    /// Rows that were learnt from.
+    pub rows: u64,
+    /// The evaluation after it.
+    pub evaluation: Evaluation,
+    /// Whether it is the best so far.
+    pub is_best: bool,
+}
+
+/// A trained network.
+#[derive(Debug)]
+pub struct Trained {
+    /// The weights of the best epoch.
+    pub weights: Weights,
+    /// What its evaluation found.
+    pub best_loss: f64,
+    /// Epochs that were run, those before a resumption included.
+    pub epochs: usize,
+}
+
+/// A network in training.
+pub struct Trainer<N> {
+    network: N,
+    optimizer: ModuleOptimizer,
+    device: Device,
+    task: Task,
+    threads: usize,
+    learning_rate: f64,
+}
+
+impl<N: Network> Trainer<N> {
+    /// For a network that was made on `device`, which computes gradients.
+    pub fn new(network: N, device: Device, task: Task, options: &Options) -> Self {
+        let optimizer = AdamWConfig::new().with_weight_decay(options.weight_decay as f32).init();
+        Trainer {
+            network,
+            optimizer,
+            device,
+            task,
+            threads: options.threads.clamp(1, PARTS),
+            learning_rate: options.learning_rate,
+        }
+    }
+
+    /// The network.
+    pub fn network(&self) -> &N {
+        &self.network
+    }
+
+    /// Learns from a batch; gives the sum of its rows' losses before.
+    ///
+    /// # Errors
+    /// When the loss is no longer finite.
+    pub fn step(&mut self, spec: &ModelSpec, batch: &Examples) -> Result<f64> {
+        let n = batch.len();
+        let parts: Vec<Examples> = parts(n, PARTS.min(n))
+            .map(|rows| {
+                let rows: Vec<u32> = rows.map(|row| row as u32).collect();
+                batch.rows(spec, &rows)
+            })
+            .collect();
+        let scale = 1.0 / n.max(1) as f32;
+        let mut found: Vec<Option<(f64, Vec<f32>)>> = vec![None; parts.len()];
+        let share = parts.len().div_ceil(self.threads).max(1);
+        thread::scope(|scope| {
+            for (parts, found) in parts.chunks(share).zip(found.chunks_mut(share)) {
+                let (network, device, task) = (self.network.clone(), &self.device, self.task);
+                scope.spawn(move || {
+                    for (part, found) in parts.iter().zip(found) {
+                        *found = Some(gradients(network.clone(), part, task, scale, device));
+                    }
+                });
+            }
+        });
+        let (mut loss, mut sum) = (0.0, Vec::new());
+        for (part_loss, gradients) in found.into_iter().flatten() {
+            loss += part_loss;
+            if sum.is_empty() {
+                sum = gradients;
+            } else {
+                sum.iter_mut().zip(&gradients).for_each(|(sum, x)| *sum += x);
+            }
+        }
+        if !loss.is_finite() || sum.iter().any(|x: &f32| !x.is_finite()) {
+            return Err(Error::input("training does not converge: the loss is not finite")
+                .with_hint("Give a lower `--learning-rate`, or scale numbers in the graph."));
+        }
+        let mut put = Put { gradients: GradientsParams::new(), values: &sum };
+        self.network.visit(&mut put);
+        let network = self.network.clone();
+        self.network = self.optimizer.step(self.learning_rate, network, put.gradients);
+        Ok(loss)
+    }
+
+    fn optimizer_bytes(&self) -> Result<Vec<u8>> {
+        let bytes = self.optimizer.to_record().into_bytes();
+        bytes.map(|bytes| bytes.to_vec()).map_err(|e| {
+            Error::invalid("the optimizer's state cannot be kept").with_detail(format!("{e}."))
+        })
+    }
+
+    fn resume(&mut self, network: N, optimizer: Vec<u8>) -> Result<()> {
+        self.network = network;
+        let broken = |detail: String| {
+            Error::new(ErrorKind::Incompatible, "the optimizer's state cannot be read")
+                .with_detail(detail)
+                .with_hint("Remove the checkpoint to begin anew.")
+        };
+        let record = OptimizerRecord::from_bytes(Bytes::from_bytes_vec(optimizer));
+        let record = record.map_err(|e| broken(format!("{e}.")))?;
+        let optimizer = self.optimizer.clone();
+        self.optimizer = optimizer.load_record(record);
+        Ok(())
+    }
+}
+
+/// The sum of a part's losses, and the gradients of the batch's mean loss, all parameters one after the
+/// other.
+fn gradients<N: Network>(
+    network: N,
+    part: &Examples,
+    task: Task,
+    scale: f32,
+    device: &Device,
+) -> (f64, Vec<f32>) {
+    // Leaves of its own: other threads compute gradients of the same weights.
+    let network = network.fork(device);
+    let loss = loss(network.logits(&part.inputs, device), &part.labels, task, device);
+    let total = loss.clone().into_data().iter::<f32>().next().map_or(f64::NAN, f64::from);
+    let grads = (loss.mul_scalar(scale)).backward();
+    let mut collect =
+        Collect { gradients: GradientsParams::from_grads(grads, &network), values: Vec::new() };
+    network.visit(&mut collect);
+    (total, collect.values)
+}
+
+/// The sum of the losses of rows.
+fn loss(logits: Tensor<2>, labels: &[f32], task: Task, device: &Device) -> Tensor<1> {
+    let rows = labels.len();
+    let y = || Tensor::<2>::from_data(TensorData::new(labels.to_vec(), [rows, 1]), device);
+    match task {
+        // log(1 + e^x) - xy, without overflow.
+        Task::Binary => {
+            let rest = logits.clone().abs().neg().exp().add_scalar(1.0).log();
+            (relu(logits.clone()) - logits * y() + rest).sum()
+        }
+        Task::Regression => {
+            let off = logits - y();
+            (off.clone() * off).sum()
+        }
+        Task::Multiclass { .. } => {
+            let classes: Vec<i64> = labels.iter().map(|label| *label as i64).collect();
+            let classes: Tensor<2, Int> =
+                Tensor::from_data(TensorData::new(classes, [rows, 1]), device);
+            log_softmax(logits, 1).gather(1, classes).sum().neg()
+        }
+    }
+}
+
+struct Collect {
+    gradients: GradientsParams,
+    values: Vec<f32>,
+}
+
+impl ModuleVisitor for Collect {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        match self.gradients.remove::<D>(param.id) {
+            Some(gradient) => self.values.extend(gradient.into_data().iter::<f32>()),
+            // Nothing of it was used.
+            None => self.values.extend((0..param.val().shape().num_elements()).map(|_| 0.0)),
+        }
+    }
+}
+
+struct Put<'a> {
+    gradients: GradientsParams,
+    values: &'a [f32],
+}
+
+impl ModuleVisitor for Put<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let shape = param.val().shape();
+        let (now, later) = self.values.split_at(shape.num_elements().min(self.values.len()));
+        self.values = later;
+        // An optimizer computes without gradients of its own.
+        let device = param.val().device().inner();
+        let gradient = Tensor::from_data(TensorData::new(now.to_vec(), shape), &device);
+        self.gradients.register::<D>(param.id, gradient);
+    }
+}
+
+/// Trains a network until its evaluation is no better, or epochs are over; goes on from `checkpoint`
+/// where that is there.
+///
+/// `make` makes the network of weights; `evaluate` judges weights after each epoch; `say` is told of
+/// each epoch, and `tick` of every batch's rows.
+///
+/// # Errors
+/// When rows cannot be read, the loss is not finite, or the checkpoint is of another training.
+#[allow(clippy::too_many_arguments)]
+pub fn fit<N: Network>(
+    train: &Dataset,
+    options: &Options,
+    initial: Weights,
+    make: impl Fn(&Weights, &Device) -> N,
+    mut evaluate: impl FnMut(&Weights) -> Result<Evaluation>,
+    checkpoint: Option<(&Path, &str)>,
+    mut tick: impl FnMut(u64),
+    mut say: impl FnMut(&Epoch),
+) -> Result<Trained> {
+    let spec = train.spec();
+    let device = Device::default().autodiff();
+    let mut trainer = Trainer::new(make(&initial, &device), device.clone(), spec.task, options);
+    let (mut done, mut stale, mut best_loss, mut best) = (0, 0, f64::INFINITY, initial);
+    if let Some((path, identity)) = checkpoint
+        && let Some(found) = Checkpoint::load(path, identity, spec)?
+    {
+        trainer.resume(make(&found.weights, &device), found.optimizer)?;
+        (done, stale, best_loss, best) = (found.epochs, found.stale, found.best_loss, found.best);
+    }
+    while done < options.epochs && options.patience.is_none_or(|patience| stale < patience.max(1)) {
+        let read = Read::Shuffled {
+            seed: options.seed,
+            epoch: done as u64,
+            buffer: options.shuffle_buffer,
+        };
+        let (mut loss, mut rows) = (0.0, 0);
+        for batch in train.batches(options.batch_rows, read) {
+            let batch = batch?;
+            loss += trainer.step(spec, &batch)?;
+            rows += batch.len() as u64;
+            tick(batch.len() as u64);
+        }
+        if rows == 0 {
+            return Err(Error::input("there are no rows to learn from"));
+        }
+        done += 1;
+        let weights = trainer.network.weights();
+        let evaluation = evaluate(&weights)?;
+        let is_best = evaluation.loss < best_loss;
+        if is_best {
+            (best_loss, best, stale) = (evaluation.loss, weights.clone(), 0);
+        } else {
+            stale += 1;
+        }
+        if let Some((path, identity)) = checkpoint {
+            let checkpoint = Checkpoint {
+                identity: identity.to_owned(),
+                epochs: done,
+                stale,
+                best_loss,
+                weights,
+                best: best.clone(),
+                optimizer: trainer.optimizer_bytes()?,
+            };
+            checkpoint.save(path)?;
+        }
+        say(&Epoch { number: done, loss: loss / rows as f64, rows, evaluation, is_best });
+    }
+    Ok(Trained { weights: best, best_loss, epochs: done })
+}
