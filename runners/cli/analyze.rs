@@ -2,10 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use clap::Args;
-use datasets::artifacts::refuse_inputs;
 use datasets::output::OutputDirectory;
 use engine::{Batch, Error, Pipeline, Receipt, Result, Source};
 use ops::schema::{InferOptions, infer_schema};
@@ -14,9 +12,9 @@ use ops::tfmd::{Schema, load_schema};
 use runners::transform::analyze_with;
 use transform::artifact::{InputShard, Provenance, SaveOptions, check_vacant};
 
-use crate::args::{InputArgs, RunArgs};
 use crate::failure::Done;
 use crate::input::Input;
+use crate::job::JobArgs;
 use crate::module::Module;
 use crate::options::load;
 use crate::run::Run;
@@ -66,22 +64,11 @@ pub(crate) struct AnalyzeArgs {
     /// The directory for the frozen graph
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// Replace earlier outputs, each as a whole
-    #[arg(long)]
-    overwrite: bool,
-    /// Write the whole row receipt as JSON: for each shard what was read, rejected and counted
-    #[arg(long, value_name = "FILE")]
-    receipt: Option<PathBuf>,
     /// Keep the states of analyzers in a directory, and read only shards whose states are not there
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
-    /// Say nothing on stderr but errors
-    #[arg(short, long)]
-    quiet: bool,
     #[command(flatten)]
-    input: InputArgs,
-    #[command(flatten)]
-    run: RunArgs,
+    job: JobArgs,
 }
 
 #[derive(Debug, Args)]
@@ -105,32 +92,12 @@ pub(crate) fn run_and_transform(args: &AnalyzeAndTransformArgs) -> Done {
 }
 
 fn run_both(args: &AnalyzeArgs, transformed: Option<(&PathBuf, &WriteArgs)>) -> Done {
-    let mut run = Run::start(&args.run, args.quiet)?;
-    let (is_leader, is_quiet) = (run.is_leader(), run.is_quiet());
-    let start = Instant::now();
-    let analyzed = analyze(args, transformed, &mut run);
-    let Analyzed { fingerprint, n_analyzers, receipts } = run.finish(analyzed)?;
-    if !is_leader {
-        return Ok(());
-    }
-    let elapsed = start.elapsed();
-    if let Some(path) = &args.receipt {
-        receipt::write_all(path, &receipts, elapsed)?;
-    }
-    if !is_quiet {
-        if let Some((last, earlier)) = receipts.split_last() {
-            output::note(&receipt::short(last, elapsed));
-            for (number, receipt) in (1..).zip(earlier) {
-                output::note(&receipt::cached(receipt, &format!(" in phase {number}")));
-            }
-        }
-        output::note(&format!(
-            "graph {fingerprint}, {}, in `{}`\n",
-            receipt::plural(n_analyzers as u64, "analyzer"),
-            args.output.display()
-        ));
-    }
-    Ok(())
+    args.job.run(|run| {
+        let Analyzed { fingerprint, n_analyzers, receipts } = analyze(args, transformed, run)?;
+        let analyzers = receipt::plural(n_analyzers as u64, "analyzer");
+        let output = args.output.display();
+        Ok((receipts, format!("graph {fingerprint}, {analyzers}, in `{output}`\n")))
+    })
 }
 
 /// What was done.
@@ -147,11 +114,11 @@ fn analyze(
     run: &mut Run,
 ) -> Result<Analyzed> {
     let module = Module::read(&args.preprocessing)?;
-    let input = Input::find(&args.inputs, &args.input)?;
+    let input = Input::find(&args.inputs, &args.job.input)?;
     if run.is_leader() {
-        check_vacant(&args.output, args.overwrite)?;
+        check_vacant(&args.output, args.job.overwrite)?;
     }
-    args.receipt.iter().try_for_each(|path| refuse_inputs(path, &input.files))?;
+    args.job.check_receipt(&input.files)?;
     if let Some(directory) = &args.cache {
         OutputDirectory::refuse_inputs(directory, &args.inputs, &input.files)?;
         run.cache_in(directory)?;
@@ -164,7 +131,7 @@ fn analyze(
             )
             .with_hint("Name two directories, neither inside of the other."));
         }
-        Target::prepare(path, write, args.overwrite, &args.inputs, &input)
+        Target::prepare(path, write, args.job.overwrite, &args.inputs, &input)
     });
     let target = target.transpose()?;
     let schema = match &args.schema {
@@ -184,13 +151,13 @@ fn analyze(
             provenance: provenance(&source, receipts.last(), module, args),
             rows: first_rows(&source)?.map(|batch| batch.records),
             input_schema: Some(schema),
-            overwrite: args.overwrite,
+            overwrite: args.job.overwrite,
         };
         let _writing = interrupt::writing();
         graph.save(&args.output, &options)?;
     }
     if let Some(target) = target {
-        receipts.push(target.write(&graph, source, run)?);
+        receipts.push(target.transform(&graph, source, run)?);
     }
     let n_analyzers = graph.graph().analyzers()?.len();
     Ok(Analyzed { fingerprint: graph.fingerprint()?, n_analyzers, receipts })
@@ -201,7 +168,7 @@ fn inferred(args: &AnalyzeArgs, run: &Run) -> Result<Schema> {
     if !run.is_quiet() {
         output::note("no `--schema`: it is inferred by a scan of the data first\n");
     }
-    let (_, source) = Input::find(&args.inputs, &args.input)?.open(None, None, run)?;
+    let (_, source) = Input::find(&args.inputs, &args.job.input)?.open(None, None, run)?;
     let (pipeline, batches) = Pipeline::read(source);
     let statistics = generate_statistics(&batches, Arc::new(StatsOptions::default()));
     let mut outputs = run.execute("inferring the schema", &pipeline.plan(), "infer", None)?;
@@ -250,8 +217,8 @@ fn provenance(
     let options = [
         option("module", module.name.clone()),
         option("schema", schema.to_owned()),
-        option("max_bad_records", args.run.max_bad_records.0.to_string()),
-        option("max_bad_shards", args.run.max_bad_shards.0.to_string()),
+        option("max_bad_records", args.job.run.max_bad_records.0.to_string()),
+        option("max_bad_shards", args.job.run.max_bad_shards.0.to_string()),
     ];
     let modules = module.into_files();
     Provenance { inputs: shards.collect(), modules, options: options.into() }

@@ -10,6 +10,7 @@ use crate::explain::ExplainArgs;
 use crate::graph::GraphCommand;
 use crate::ingest::IngestArgs;
 use crate::options::OptionArgs;
+use crate::predict::PredictArgs;
 use crate::report::ReportArgs;
 use crate::schema::SchemaCommand;
 use crate::skew::SkewArgs;
@@ -51,6 +52,8 @@ pub(crate) enum Command {
     Scan(Box<ScanArgs>),
     /// Compare two sets of examples, joined by identifier, feature by feature
     Skew(Box<SkewArgs>),
+    /// Apply a model to data, and write its answers
+    Predict(Box<PredictArgs>),
     /// Evaluate predictions, slice by slice: metrics, intervals, thresholds, and the blessing
     Evaluate(Box<EvaluateArgs>),
     /// Infer, update, show, compare and check schemas
@@ -405,6 +408,8 @@ pub(crate) enum ColumnsArg {
     Taxi,
     /// The same, and an identifier, infinities and NaN, lists, and text
     Full,
+    /// A sentence, and 1 where its verb agrees with its subject, else 0
+    Texts,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use engine::{Error, Pipeline, Receipt, Result};
+use engine::{Batch, Error, PCollection, Pipeline, Receipt, Result};
+use model::{Bundle, Predict};
 use ops::evaluate::{
     Config, EvaluateOptions, Evaluation, Intervals, Method, Replicates, Task, Validation,
     default_metrics, load_config, validate,
 };
 use ops::stats::SliceSpec;
+use ops::tfmd::Schema;
 use runners::evaluate::{
     check_directory, evaluate, pretty, read_evaluation, read_predictions, write_evaluation,
 };
@@ -26,6 +28,8 @@ use crate::{interrupt, output, receipt};
 
 const HELP: &str = "\
 Examples:
+  frazil evaluate eval/ --model model --slice company               a model answers for raw rows
+  frazil evaluate eval/ --model model --baseline-model pushed/3 --config eval_config.json -o evaluation/
   frazil evaluate scored.csv --label tipped --prediction score
   frazil evaluate scored/ --label tipped --prediction score --slice company --slice hour:weekday
   frazil evaluate scored.parquet --label class --prediction probabilities --task multiclass
@@ -58,6 +62,13 @@ pub(crate) struct EvaluateArgs {
     /// Data with predictions: files, directories, globs, numbered shards or patterns of spans
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
+    /// A model that `frazil train` has written: it answers for raw rows, and its graph makes the label
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["label", "prediction", "task", "positive"])]
+    model: Option<PathBuf>,
+    /// Another model to compare with, for the same label
+    #[arg(long, value_name = "DIR", requires = "model")]
+    #[arg(conflicts_with_all = ["baseline", "baseline_prediction"])]
+    baseline_model: Option<PathBuf>,
     /// The column of labels
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
@@ -232,7 +243,8 @@ fn compute(args: &EvaluateArgs, run: &Run) -> Result<Found> {
         return Err(Error::invalid("an evaluation keeps no states")
             .with_hint("Leave out `--states`: evaluate the data itself."));
     }
-    let (options, config) = options(args)?;
+    let models = Models::load(args)?;
+    let (options, config) = options(args, models.as_ref())?;
     if let Some(path) = &args.output.output
         && run.is_leader()
     {
@@ -240,12 +252,23 @@ fn compute(args: &EvaluateArgs, run: &Run) -> Result<Found> {
     }
     let other = args.baseline.as_deref().map(read_evaluation).transpose()?;
     let input = Input::find(&args.inputs, &args.input)?;
-    let columns = columns(&options);
-    let (_, source) = input.open(Some(columns), None, run)?;
-    let (pipeline, batches) = Pipeline::read(source);
+    let (pipeline, batches, of_models) = match models {
+        None => {
+            let (_, source) = input.open(Some(columns(&options)), None, run)?;
+            let (pipeline, batches) = Pipeline::read(source);
+            (pipeline, batches, String::new())
+        }
+        Some(models) => {
+            let fingerprints = models.fingerprints();
+            let (columns, types) = (models.columns(&options), models.input_schema());
+            let (_, source) = input.open(Some(columns), Some(&types), run)?;
+            let (pipeline, batches) = Pipeline::read(source);
+            (pipeline, models.predict(&batches, &options)?, fingerprints)
+        }
+    };
     let options = Arc::new(options);
     let handle = evaluate(&read_predictions(&batches, &options), options.clone());
-    let description = format!("evaluate {options:?}");
+    let description = format!("evaluate {options:?} {of_models}");
     let mut ran = run.execute("evaluating", &pipeline.plan(), &description, None)?;
     let mut evaluations = handle.output(&mut ran)?.into_iter();
     let evaluation = evaluations.next().expect("there is one for each column of predictions");
@@ -263,16 +286,127 @@ fn compute(args: &EvaluateArgs, run: &Run) -> Result<Found> {
 fn columns(options: &EvaluateOptions) -> Vec<String> {
     let mut columns = vec![options.label.clone()];
     columns.extend(options.predictions.iter().cloned());
-    columns.extend(options.weight.clone());
-    let features = options.slices.iter().flat_map(|slice| &slice.features);
-    columns.extend(features.map(|(feature, _)| feature.clone()));
+    columns.extend(beside(options));
     columns.sort();
     columns.dedup();
     columns
 }
 
-fn options(args: &EvaluateArgs) -> Result<(EvaluateOptions, Config)> {
-    let task = args.task.task();
+/// The columns that are looked at beside labels and predictions.
+fn beside(options: &EvaluateOptions) -> Vec<String> {
+    let features = options.slices.iter().flat_map(|slice| &slice.features);
+    let features = features.map(|(feature, _)| feature.clone());
+    let mut columns: Vec<String> = features.chain(options.weight.clone()).collect();
+    columns.sort();
+    columns.dedup();
+    columns
+}
+
+/// The models whose answers are evaluated.
+struct Models {
+    model: Bundle,
+    baseline: Option<Bundle>,
+}
+
+impl Models {
+    /// What the label is called among columns of the input.
+    const LABEL: &str = "label of the model";
+    /// What names of the model's answers begin with.
+    const ANSWERS: [&str; 2] = ["answer of the model: ", "answer of the baseline: "];
+
+    fn load(args: &EvaluateArgs) -> Result<Option<Self>> {
+        let Some(model) = &args.model else { return Ok(None) };
+        let model = Bundle::load(model)?;
+        let baseline = args.baseline_model.as_deref().map(Bundle::load).transpose()?;
+        if let Some(baseline) = &baseline {
+            let (of_model, of_baseline) = (model.predictor.spec(), baseline.predictor.spec());
+            if of_model.task != of_baseline.task {
+                let detail = format!(
+                    "The model's is {:?}, the baseline's {:?}.",
+                    of_model.task, of_baseline.task
+                );
+                return Err(Error::invalid("the baseline is of another task")
+                    .with_detail(detail)
+                    .with_hint("Compare models of one task."));
+            }
+        }
+        Ok(Some(Models { model, baseline }))
+    }
+
+    fn task(&self) -> Task {
+        match self.model.predictor.spec().task {
+            model::Task::Binary => Task::Binary,
+            model::Task::Multiclass { .. } => Task::Multiclass,
+            model::Task::Regression => Task::Regression,
+        }
+    }
+
+    /// The columns of answers.
+    fn predictions(&self) -> Vec<String> {
+        let answer = self.model.predictor.spec().task.output();
+        let n = 1 + usize::from(self.baseline.is_some());
+        Self::ANSWERS[..n].iter().map(|prefix| format!("{prefix}{answer}")).collect()
+    }
+
+    fn fingerprints(&self) -> String {
+        let baseline = self.baseline.as_ref().map_or("", |baseline| &baseline.fingerprint);
+        format!("{} {baseline}", self.model.fingerprint)
+    }
+
+    /// The columns of the input that are needed.
+    fn columns(&self, options: &EvaluateOptions) -> Vec<String> {
+        let baseline = self.baseline.iter().map(|baseline| baseline.predictor.graph());
+        let graphs = [&self.model.graph].into_iter().chain(baseline);
+        let inputs = graphs.flat_map(|graph| graph.inputs().iter().map(|(name, _)| name.clone()));
+        let mut columns: Vec<String> = inputs.chain(beside(options)).collect();
+        columns.sort();
+        columns.dedup();
+        columns
+    }
+
+    /// The types of columns that graphs read.
+    fn input_schema(&self) -> Schema {
+        let mut schema = self.model.graph.input_schema();
+        if let Some(baseline) = &self.baseline {
+            for feature in baseline.graph.input_schema().feature {
+                if schema.feature.iter().all(|known| known.name != feature.name) {
+                    schema.feature.push(feature);
+                }
+            }
+        }
+        schema
+    }
+
+    /// Lets the models answer, one after the other.
+    fn predict(
+        self,
+        batches: &PCollection<Batch>,
+        options: &EvaluateOptions,
+    ) -> Result<PCollection<Batch>> {
+        let Models { model, baseline } = self;
+        let mut kept = beside(options);
+        if let Some(baseline) = &baseline {
+            let inputs = baseline.predictor.graph().inputs().iter();
+            kept.extend(inputs.map(|(name, _)| name.clone()));
+            kept.sort();
+            kept.dedup();
+        }
+        let first = Predict::new(Arc::new(model.predictor), kept)
+            .with_prefix(Self::ANSWERS[0])
+            .with_label(&model.graph, Self::LABEL)?;
+        first.check_names()?;
+        let batches = batches.par_do(first);
+        let Some(baseline) = baseline else { return Ok(batches) };
+        let mut kept = beside(options);
+        kept.extend([Self::LABEL.to_owned(), options.predictions[0].clone()]);
+        let second = Predict::new(Arc::new(baseline.predictor), kept).with_prefix(Self::ANSWERS[1]);
+        second.check_names()?;
+        Ok(batches.par_do(second))
+    }
+}
+
+fn options(args: &EvaluateArgs, models: Option<&Models>) -> Result<(EvaluateOptions, Config)> {
+    let task = models.map_or_else(|| args.task.task(), Models::task);
     let config = match &args.config {
         None => Config { metrics: default_metrics(task), ..Config::default() },
         Some(path) => load_config(&read(path)?, task).map_err(|error| in_file(path, &error))?,
@@ -283,11 +417,19 @@ fn options(args: &EvaluateArgs) -> Result<(EvaluateOptions, Config)> {
                 .with_hint(format!("Pass `--{what} COLUMN`, or `{what}_key` in the config."))
         })
     };
-    let mut predictions = vec![named(&args.prediction, &config.model.prediction, "prediction")?];
-    let of_config = config.baseline.as_ref().and_then(|model| model.prediction.clone());
-    // Another evaluation takes the place of the config's baseline.
-    let of_config = of_config.filter(|_| args.baseline.is_none());
-    predictions.extend(args.baseline_prediction.clone().or(of_config));
+    let (label, predictions) = match models {
+        Some(models) => (Models::LABEL.to_owned(), models.predictions()),
+        None => {
+            let label = named(&args.label, &config.model.label, "label")?;
+            let mut predictions =
+                vec![named(&args.prediction, &config.model.prediction, "prediction")?];
+            let of_config = config.baseline.as_ref().and_then(|model| model.prediction.clone());
+            // Another evaluation takes the place of the config's baseline.
+            let of_config = of_config.filter(|_| args.baseline.is_none());
+            predictions.extend(args.baseline_prediction.clone().or(of_config));
+            (label, predictions)
+        }
+    };
     let mut slices = config.slices.clone();
     slices.extend(args.slices.iter().cloned());
     let wanted = args.intervals.intervals.map(MethodArg::method).or(config.intervals);
@@ -301,7 +443,7 @@ fn options(args: &EvaluateArgs) -> Result<(EvaluateOptions, Config)> {
     }
     let options = EvaluateOptions {
         task,
-        label: named(&args.label, &config.model.label, "label")?,
+        label,
         predictions,
         weight: args.weight.clone().or_else(|| config.model.weight.clone()),
         positive_label: args.positive.clone(),

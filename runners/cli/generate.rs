@@ -22,6 +22,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Done {
             (Some(n), _) => Columns::Wide(n),
             (None, ColumnsArg::Taxi) => Columns::Taxi,
             (None, ColumnsArg::Full) => Columns::Full,
+            (None, ColumnsArg::Texts) => Columns::Texts,
         },
         drift: args.drift,
     })?;

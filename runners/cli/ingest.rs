@@ -3,22 +3,20 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use clap::Args;
-use datasets::artifacts::refuse_inputs;
 use datasets::ingest::{IngestOptions, IngestSink, SplitShard, Splits, parse_splits};
 use datasets::inputs::Span;
 use datasets::output::OutputDirectory;
 use engine::{Error, ErrorKind, Flatten, Part, Pipeline, Receipt, Result, Source};
 use serde_json::{Value, json};
 
-use crate::args::{InputArgs, RunArgs};
 use crate::failure::Done;
 use crate::input::{Input, open_all};
+use crate::job::JobArgs;
 use crate::run::Run;
 use crate::transform::WriteFormat;
-use crate::{interrupt, output, receipt};
+use crate::{interrupt, receipt};
 
 /// What one output shard holds of the input, where nobody says how many there are to be.
 const SHARD_BYTES: u64 = 128 << 20;
@@ -65,19 +63,8 @@ pub(crate) struct IngestArgs {
     splits: SplitArgs,
     #[command(flatten)]
     write: WriteArgs,
-    /// Replace an earlier output as a whole
-    #[arg(long)]
-    overwrite: bool,
-    /// Write the whole row receipt as JSON: for each shard what was read, rejected and counted
-    #[arg(long, value_name = "FILE")]
-    receipt: Option<PathBuf>,
-    /// Say nothing on stderr but errors
-    #[arg(short, long)]
-    quiet: bool,
     #[command(flatten)]
-    input: InputArgs,
-    #[command(flatten)]
-    run: RunArgs,
+    job: JobArgs,
 }
 
 #[derive(Debug, Args)]
@@ -119,47 +106,35 @@ struct WriteArgs {
 }
 
 pub(crate) fn run(args: &IngestArgs) -> Done {
-    let run = Run::start(&args.run, args.quiet)?;
-    let (is_leader, is_quiet) = (run.is_leader(), run.is_quiet());
-    let start = Instant::now();
-    let ingested = ingest(args, &run);
-    let (receipt, totals) = run.finish(ingested)?;
-    if is_leader {
-        let elapsed = start.elapsed();
-        if let Some(path) = &args.receipt {
-            receipt::write(path, &receipt, elapsed)?;
-        }
-        if !is_quiet {
-            output::note(&receipt::short(&receipt, elapsed));
-            output::note(&totals);
-        }
-    }
-    Ok(())
+    args.job.run(|run| {
+        let (receipt, totals) = ingest(args, run)?;
+        Ok((vec![receipt], totals))
+    })
 }
 
 fn ingest(args: &IngestArgs, run: &Run) -> Result<(Receipt, String)> {
+    let parquet = args.write.write_format == WriteFormat::Parquet;
+    if parquet && args.write.gzip {
+        return Err(Error::invalid("Parquet files are not compressed by gzip")
+            .with_hint("Leave out `--gzip`: they are compressed by Snappy."));
+    }
     let named = named_inputs(&args.inputs)?;
     let rule = args.splits.rule(&named)?;
     let mut inputs = Vec::new();
     for (_, inputs_of_split) in &named {
-        inputs.push(Input::find(inputs_of_split, &args.input)?);
+        inputs.push(Input::find(inputs_of_split, &args.job.input)?);
     }
     let spans = agreed_spans(&named, &inputs)?;
     apart(&named, &inputs)?;
     let files: Vec<_> = inputs.iter().flat_map(|input| input.files.clone()).collect();
     let paths: Vec<String> = named.iter().flat_map(|(_, paths)| paths.clone()).collect();
     OutputDirectory::refuse_inputs(&args.output, &paths, &files)?;
-    args.receipt.iter().try_for_each(|path| refuse_inputs(path, &files))?;
-    let directory = OutputDirectory::create(&args.output, args.overwrite)?;
+    args.job.check_receipt(&files)?;
+    let directory = OutputDirectory::create(&args.output, args.job.overwrite)?;
     interrupt::remove_at_exit(directory.temporary());
 
     let bytes: u64 = files.iter().map(|file| file.bytes).sum();
     let default = bytes.div_ceil(SHARD_BYTES).clamp(1, 99_999) as u32;
-    let parquet = args.write.write_format == WriteFormat::Parquet;
-    if parquet && args.write.gzip {
-        return Err(Error::invalid("Parquet files are not compressed by gzip")
-            .with_hint("Leave out `--gzip`: they are compressed by Snappy."));
-    }
     let options = IngestOptions {
         parquet,
         gzip: args.write.gzip,

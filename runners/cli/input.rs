@@ -88,7 +88,7 @@ impl Input {
         Ok(format)
     }
 
-    /// Opens the files; where they do not say what types columns have, finds out by a run.
+    /// Opens the files; where neither they nor `types` say what types columns have, finds out by a run.
     pub(crate) fn open(
         mut self,
         columns: Option<Vec<String>>,
@@ -97,10 +97,12 @@ impl Input {
     ) -> Result<(Vec<InputFile>, Arc<dyn Source>)> {
         self.read.columns = columns;
         if self.format.untyped {
-            self.read.csv_types = Some(match types {
-                Some(schema) => of_schema(schema),
-                None => self.infer(run)?,
-            });
+            let known = types.map(of_schema).unwrap_or_default();
+            let wanted = self.read.columns.iter().flatten();
+            let has_all = types.is_some() && wanted.clone().all(|name| known.get(name).is_some());
+            let mut found = if has_all { CsvTypes::default() } else { self.infer(run)? };
+            found.columns.extend(known.columns);
+            self.read.csv_types = Some(found);
         }
         let source = (self.format.open)(self.files.clone(), &self.read)?;
         Ok((self.files, source))

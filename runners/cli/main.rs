@@ -14,11 +14,13 @@ mod graph;
 mod ingest;
 mod input;
 mod interrupt;
+mod job;
 mod merge;
 mod module;
 mod operations;
 mod options;
 mod output;
+mod predict;
 mod progress;
 mod receipt;
 mod report;
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Command::Scan(args) => scan::run(&args),
         Command::Ingest(args) => ingest::run(&args),
         Command::Skew(args) => skew::run(&args),
+        Command::Predict(args) => predict::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Report(args) => report::run(&args),

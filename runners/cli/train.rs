@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use engine::{Error, Result, Source};
 use model::bundle::{Parts, check_vacant};
-use model::{Architecture, Bundle, ModelSpec, Predictor, Task};
-use train::{Dataset, Epoch, Evaluation, Options, Read, WideAndDeep, fit};
+use model::{Architecture, Bundle, Feature, ModelSpec, Predictor, Task, Weights, pretrained};
+use train::{Built, Dataset, Epoch, Evaluation, FineTune, Options, Read, fit};
 use transform::TransformGraph;
 
 use crate::args::InputArgs;
 use crate::failure::Done;
 use crate::input::Input;
+use crate::options::read;
 use crate::progress::bar;
 use crate::values::Count;
 use crate::{interrupt, output};
@@ -24,11 +25,15 @@ const HELP: &str = "\
 Examples:
   frazil train 'train/*' --eval 'eval/*' --graph graph --label tips_xf -o model
   frazil train 'train/*' --eval 'eval/*' --graph graph --label stars --task regression -o model
+  frazil train texts/ --eval texts-eval/ --graph graph --label acceptable --architecture encoder -o model
+  frazil train texts/ --eval … --architecture encoder --pretrained bert-base-uncased -o model
   frazil train transformed/ --eval transformed-eval/ --transformed --graph graph --label tips_xf -o model
 
 The graph is applied to rows on their way; `--transformed` reads rows that it was applied to before.
-The model reads all outputs of the graph but the label: floats of fixed shapes as numbers, integers with
-a domain (ids of vocabularies, buckets, hashes) as categories. What it leaves out is said.
+A wide and deep network reads all outputs of the graph but the label: floats of fixed shapes as numbers,
+integers with a domain (ids of vocabularies, buckets, hashes) as categories. An encoder is a transformer
+with BERT's layers: it reads `input_word_ids`, `input_mask` and `input_type_ids`, as `text.bert_inputs`
+makes them. What is left out is said.
 
 Rows are read in an order of their own in each epoch, which depends on the seed. Weights are the same
 bits for any number of threads. After each epoch the weights are judged on the rows of `--eval`; those of
@@ -72,10 +77,15 @@ pub(crate) struct TrainArgs {
     /// Integers without a domain that are categories from 0 up to below N
     #[arg(long, value_name = "NAME:N", value_parser = category)]
     categorical: Vec<(String, usize)>,
-    /// Units of hidden layers
+    /// What the network is made of
+    #[arg(long, value_enum, value_name = "KIND", default_value = "wide-and-deep")]
+    architecture: Kind,
+    #[command(flatten)]
+    encoder: EncoderArgs,
+    /// Wide and deep: units of hidden layers
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "64,32")]
     hidden: Vec<usize>,
-    /// Numbers for each category
+    /// Wide and deep: numbers for each category
     #[arg(long, value_name = "N", default_value = "8")]
     embedding: usize,
     /// Times that all rows are read, at most
@@ -109,6 +119,76 @@ pub(crate) struct TrainArgs {
     input: InputArgs,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// A linear model beside a network of embeddings, for tables
+    WideAndDeep,
+    /// A transformer encoder, for texts
+    Encoder,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Encoder")]
+struct EncoderArgs {
+    /// Layers of attention
+    #[arg(long, value_name = "N", default_value = "2")]
+    layers: usize,
+    /// Heads of attention in each layer
+    #[arg(long, value_name = "N", default_value = "4")]
+    heads: usize,
+    /// Numbers for each token, a multiple of the heads
+    #[arg(long, value_name = "N", default_value = "128")]
+    width: usize,
+    /// Begin with an encoder of BERT's family: Hugging Face's `config.json` and `model.safetensors`
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["layers", "heads", "width"])]
+    pretrained: Option<PathBuf>,
+    /// Which weights are trained [default: head with --pretrained, else all]
+    #[arg(long, value_enum, value_name = "WEIGHTS")]
+    fine_tune: Option<Trained>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Trained {
+    /// All of them
+    All,
+    /// The layer of the answer and the one under it
+    Head,
+}
+
+impl EncoderArgs {
+    fn architecture(&self) -> Result<Architecture> {
+        /// As many places as BERT has.
+        const POSITIONS: usize = 512;
+        match &self.pretrained {
+            Some(directory) => pretrained::architecture(&read(&directory.join("config.json"))?),
+            None => Ok(Architecture::Encoder {
+                layers: self.layers,
+                heads: self.heads,
+                width: self.width,
+                feed_forward: self.width.saturating_mul(4),
+                positions: POSITIONS,
+            }),
+        }
+    }
+
+    fn trained(&self) -> FineTune {
+        match (self.fine_tune, &self.pretrained) {
+            (Some(Trained::All), _) | (None, None) => FineTune::All,
+            (Some(Trained::Head), _) | (None, Some(_)) => FineTune::Head,
+        }
+    }
+
+    /// Weights to begin with.
+    fn initial(&self, spec: &ModelSpec, seed: u64) -> Result<Weights> {
+        match &self.pretrained {
+            Some(directory) => {
+                pretrained::weights(spec, &read(&directory.join("model.safetensors"))?, seed)
+            }
+            None => Ok(spec.initial(seed)),
+        }
+    }
+}
+
 fn task(text: &str) -> std::result::Result<Task, String> {
     match text {
         "binary" => Ok(Task::Binary),
@@ -139,8 +219,17 @@ pub(crate) fn run(args: &TrainArgs) -> Done {
     check_vacant(&args.output, args.overwrite)?;
     let start = Instant::now();
     let graph = TransformGraph::load(&args.graph)?;
-    let architecture =
-        Architecture::WideAndDeep { embedding: args.embedding, hidden: args.hidden.clone() };
+    let architecture = match args.architecture {
+        Kind::Encoder => args.encoder.architecture()?,
+        Kind::WideAndDeep if args.encoder.pretrained.is_some() => {
+            return Err(Error::invalid("`--pretrained` is an encoder")
+                .with_hint("Add `--architecture encoder`.")
+                .into());
+        }
+        Kind::WideAndDeep => {
+            Architecture::WideAndDeep { embedding: args.embedding, hidden: args.hidden.clone() }
+        }
+    };
     let (spec, left_out) =
         ModelSpec::of(&graph, &args.label, args.task, &args.categorical, architecture)?;
     if !args.quiet {
@@ -151,15 +240,20 @@ pub(crate) fn run(args: &TrainArgs) -> Done {
     let (rows, sources) = open(args, &args.inputs, &graph, &spec)?;
     let (held_out, _) = open(args, &args.eval, &graph, &spec)?;
     let options = options(args);
-    let identity = identity(&graph, &spec, &options, &*sources)?;
+    let trained = match args.architecture {
+        Kind::Encoder => args.encoder.trained(),
+        Kind::WideAndDeep => FineTune::All,
+    };
+    let initial = args.encoder.initial(&spec, options.seed)?;
+    let identity = identity(&graph, &spec, &options, trained, &initial, &*sources)?;
     let checkpoint = checkpoint(&args.output);
     let mut table = Table { args, is_first: true };
     let bar = bar("training", 0);
     let trained = fit(
         &rows,
         &options,
-        spec.initial(options.seed),
-        |weights, device| WideAndDeep::new(&spec, weights, device),
+        initial,
+        |weights, device| Built::new(&spec, weights, trained, device),
         |weights| {
             let predictor = Predictor::new(&graph, spec.clone(), weights.clone())?;
             Evaluation::of(&held_out, |inputs| predictor.scores(inputs))
@@ -264,7 +358,7 @@ fn open(
 ) -> Result<(Dataset, Arc<dyn Source>)> {
     let input = Input::find(inputs, &args.input)?;
     if args.transformed {
-        let columns = spec.features.iter().map(|feature| feature.name().to_owned());
+        let columns = spec.features.iter().flat_map(Feature::names).map(str::to_owned);
         let columns = columns.chain([spec.label.clone()]).collect();
         let source = input.open_as(columns, &graph.output_schema()?)?;
         return Ok((Dataset::transformed(source.clone(), graph, spec)?, source));
@@ -278,14 +372,17 @@ fn identity(
     graph: &TransformGraph,
     spec: &ModelSpec,
     options: &Options,
+    trained: FineTune,
+    initial: &Weights,
     source: &dyn Source,
 ) -> Result<String> {
     let shards = source.shards().iter().map(|shard| format!("{} {}", shard.name(), shard.bytes));
     let shards = shards.collect::<Vec<_>>().join("\n");
     let Options { seed, batch_rows, shuffle_buffer, learning_rate, weight_decay, .. } = options;
     Ok(format!(
-        "{}\n{spec:?}\n{seed} {batch_rows} {shuffle_buffer} {learning_rate} {weight_decay}\n{shards}",
-        graph.fingerprint()?
+        "{}\n{spec:?}\n{trained:?} {}\n{seed} {batch_rows} {shuffle_buffer} {learning_rate} {weight_decay}\n{shards}",
+        graph.fingerprint()?,
+        initial.fingerprint()?
     ))
 }
 

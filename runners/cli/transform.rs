@@ -2,19 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use datasets::artifacts::refuse_inputs;
-use datasets::output::{DatasetSink, OutputDirectory};
-use engine::{Error, Outputs, Pipeline, Receipt, Result, Source, Written};
+use datasets::output::{DatasetSink, OutputDirectory, RowFormat};
+use engine::{Batch, Error, Outputs, PCollection, Pipeline, Receipt, Result, Source, Written};
 use transform::{Apply, ApplyToExamples, TransformGraph};
 
-use crate::args::{InputArgs, RunArgs};
 use crate::failure::Done;
 use crate::input::Input;
+use crate::interrupt;
+use crate::job::JobArgs;
 use crate::run::Run;
-use crate::{interrupt, output, receipt};
 
 const HELP: &str = "\
 Examples:
@@ -47,19 +45,8 @@ pub(crate) struct TransformArgs {
     output: PathBuf,
     #[command(flatten)]
     write: WriteArgs,
-    /// Replace an earlier output as a whole
-    #[arg(long)]
-    overwrite: bool,
-    /// Write the whole row receipt as JSON: for each shard what was read, rejected and counted
-    #[arg(long, value_name = "FILE")]
-    receipt: Option<PathBuf>,
-    /// Say nothing on stderr but errors
-    #[arg(short, long)]
-    quiet: bool,
     #[command(flatten)]
-    input: InputArgs,
-    #[command(flatten)]
-    run: RunArgs,
+    job: JobArgs,
 }
 
 /// How transformed rows are written.
@@ -80,31 +67,18 @@ pub(crate) enum WriteFormat {
 }
 
 pub(crate) fn run(args: &TransformArgs) -> Done {
-    let run = Run::start(&args.run, args.quiet)?;
-    let (is_leader, is_quiet) = (run.is_leader(), run.is_quiet());
-    let start = Instant::now();
-    let transformed = transform(args, &run);
-    let receipt = run.finish(transformed)?;
-    if is_leader {
-        let elapsed = start.elapsed();
-        if let Some(path) = &args.receipt {
-            receipt::write(path, &receipt, elapsed)?;
-        }
-        if !is_quiet {
-            output::note(&receipt::short(&receipt, elapsed));
-        }
-    }
-    Ok(())
+    args.job.run(|run| Ok((vec![transform(args, run)?], String::new())))
 }
 
 fn transform(args: &TransformArgs, run: &Run) -> Result<Receipt> {
     let graph = Arc::new(TransformGraph::load(&args.graph)?);
-    let input = Input::find(&args.inputs, &args.input)?;
-    args.receipt.iter().try_for_each(|path| refuse_inputs(path, &input.files))?;
-    let target = Target::prepare(&args.output, &args.write, args.overwrite, &args.inputs, &input)?;
+    let input = Input::find(&args.inputs, &args.job.input)?;
+    args.job.check_receipt(&input.files)?;
+    let target =
+        Target::prepare(&args.output, &args.write, args.job.overwrite, &args.inputs, &input)?;
     let columns = graph.inputs().iter().map(|(name, _)| name.clone()).collect();
     let (_, source) = input.open(Some(columns), Some(&graph.input_schema()), run)?;
-    target.write(&graph, source, run)
+    target.transform(&graph, source, run)
 }
 
 /// Where transformed rows go: checked before anything is read.
@@ -130,27 +104,39 @@ impl Target {
     }
 
     /// Transforms all rows of a source.
-    pub(crate) fn write(
+    pub(crate) fn transform(
         self,
         graph: &Arc<TransformGraph>,
         source: Arc<dyn Source>,
         run: &Run,
     ) -> Result<Receipt> {
-        let name = match self.format {
-            WriteFormat::TfRecord => "tfrecord",
-            WriteFormat::Parquet => "parquet",
-        };
-        let format = datasets::output::RowFormat::named(name)?;
-        let shards = source.shards().to_vec();
         let (pipeline, batches) = Pipeline::read(source);
         let rows = match self.format {
             WriteFormat::TfRecord => batches.par_do(ApplyToExamples(graph.clone())),
             WriteFormat::Parquet => batches.par_do(Apply(graph.clone())),
         };
-        let sink = DatasetSink::new("transformed", self.directory, format, &shards);
-        let written = rows.write(sink);
         let description = format!("transform by {}", graph.fingerprint()?);
-        let outputs = run.execute("transforming", &pipeline.plan(), &description, None)?;
+        self.write(pipeline, &rows, ["transforming", "transformed"], &description, run)
+    }
+
+    /// Writes all rows of a pipeline: with what is shown while it runs and what its rows are; and with
+    /// what tells this run from others.
+    pub(crate) fn write(
+        self,
+        pipeline: Pipeline,
+        rows: &PCollection<Batch>,
+        [doing, name]: [&'static str; 2],
+        description: &str,
+        run: &Run,
+    ) -> Result<Receipt> {
+        let format = match self.format {
+            WriteFormat::TfRecord => "tfrecord",
+            WriteFormat::Parquet => "parquet",
+        };
+        let format = RowFormat::named(format)?;
+        let sink = DatasetSink::new(name, self.directory, format, rows.source().shards());
+        let written = rows.write(sink);
+        let outputs = run.execute(doing, &pipeline.plan(), description, None)?;
         check_rows(&written, &outputs)?;
         let _writing = interrupt::writing();
         if run.is_leader() {
@@ -169,7 +155,7 @@ fn check_rows(written: &Written<DatasetSink>, outputs: &Outputs) -> Result<()> {
     if total.read == rows + total.rejected {
         return Ok(());
     }
-    Err(Error::new(engine::ErrorKind::Reconciliation, "the transformed rows do not add up")
+    Err(Error::new(engine::ErrorKind::Reconciliation, "the written rows do not add up")
         .with_detail(format!(
             "{} were read, {} rejected, {rows} written.",
             total.read, total.rejected

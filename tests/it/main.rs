@@ -18,6 +18,8 @@ mod ingest;
 mod laws;
 mod laws_of_metrics;
 mod laws_of_ops;
+#[cfg(feature = "train")]
+mod model;
 mod ops;
 mod oracle;
 mod own_analyzer;

@@ -29,6 +29,8 @@
 //! | `extras` | 50 % | 0 to 4 of 8 strings |
 //! | `review` | 75 % | 3 to 18 words, some of them not ASCII |
 //!
+//! [`Columns::Texts`] are sentences to learn from: half of them have a verb that agrees with its subject.
+//!
 //! **Invariant:** nothing but additions, multiplications, divisions and comparisons of floats is
 //! used, so that every machine makes the same bytes.
 
@@ -36,6 +38,7 @@ mod csv;
 mod draw;
 mod places;
 mod taxi;
+mod texts;
 mod wide;
 mod write;
 
@@ -50,6 +53,7 @@ use engine::{Error, Result};
 
 use self::draw::primitives;
 use self::taxi::{COLUMNS, FLAT, Make, Taxi};
+use self::texts::Texts;
 use self::wide::WideColumn;
 pub use self::write::{FileFormat, ShardWriter};
 
@@ -62,6 +66,8 @@ pub enum Columns {
     /// The same and five more: an identifier, a float with infinities and NaN, lists of integers
     /// and of strings, and text.
     Full,
+    /// A sentence, and 1 where its verb agrees with its subject, else 0.
+    Texts,
     /// So many columns of six kinds in turn.
     Wide(usize),
 }
@@ -76,7 +82,8 @@ pub struct SyntheticOptions {
     /// Which columns.
     pub columns: Columns,
     /// How far distributions have moved, from 0 to 1: trips are a year later, a fifth is paid in a
-    /// way unknown before, fares rise by 30 %, twenty more in a hundred lack their company.
+    /// way unknown before, fares rise by 30 %, twenty more in a hundred lack their company. Of sentences
+    /// up to half get another form.
     pub drift: f64,
 }
 
@@ -95,6 +102,7 @@ pub struct Synthetic {
 
 enum Maker {
     Taxi(Box<Taxi>),
+    Texts(Texts),
     Wide(Vec<WideColumn>),
 }
 
@@ -120,6 +128,7 @@ impl Synthetic {
                     fields.map(|(name, make)| Field::new(*name, make.data_type(), true)).collect(),
                 )
             }
+            Columns::Texts => (Maker::Texts(Texts::new(seed, drift)), Texts::fields()),
             Columns::Wide(n) => {
                 if n == 0 || n > MOST_COLUMNS {
                     return Err(Error::invalid(format!("a table of {n} columns cannot be made"))
@@ -155,6 +164,7 @@ impl Synthetic {
                 .iter()
                 .map(|(_, make)| make.array(taxi, rows.clone()))
                 .collect(),
+            Maker::Texts(texts) => texts.columns(rows),
             Maker::Wide(columns) => {
                 columns.iter().map(|column| column.array(rows.clone())).collect()
             }

@@ -1,6 +1,7 @@
 //! The promises of the module: same rows whatever the shards, and the documented shares.
 
 use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use arrow_array::{Array, Float64Array, Int64Array};
 use arrow_select::concat::concat_batches;
 
@@ -15,7 +16,7 @@ fn synthetic(rows: u64, columns: Columns) -> Synthetic {
 
 #[test]
 fn shards_are_parts_of_the_same_rows() {
-    for columns in [Columns::Full, Columns::Wide(13)] {
+    for columns in [Columns::Full, Columns::Texts, Columns::Wide(13)] {
         let data = synthetic(1000, columns);
         let whole = data.batch(0..1000);
         for shards in [1, 3, 8, 1001] {
@@ -155,6 +156,26 @@ fn every_format_can_be_read_again() {
     check(FileFormat::Csv, false);
     check(FileFormat::Csv, true);
     check(FileFormat::Parquet, false);
+}
+
+#[test]
+fn no_count_of_words_tells_right_sentences() {
+    let batch = synthetic(4000, Columns::Texts).batch(0..4000);
+    let sentences = batch.column(0).as_string::<i32>();
+    let labels = batch.column(1).as_primitive::<Int64Type>();
+    let mut seen = std::collections::BTreeMap::new();
+    for (sentence, label) in sentences.iter().zip(labels.iter()) {
+        let (sentence, label) = (sentence.unwrap(), label.unwrap());
+        let words: Vec<&str> = sentence.trim_end_matches('.').split(' ').collect();
+        // Its words in the alphabet's order, without those that only the other half has.
+        let plurals = words.iter().filter(|word| word.ends_with('s')).count();
+        *seen.entry((words.contains(&"that"), plurals, label)).or_insert(0) += 1;
+    }
+    // For every form and number of words in `s`, right and wrong ones are as frequent.
+    for ((form, plurals, label), n) in &seen {
+        let other = seen.get(&(*form, *plurals, 1 - label)).copied().unwrap_or(0);
+        assert!((n - other as i32).abs() < 150, "{seen:?}");
+    }
 }
 
 #[test]

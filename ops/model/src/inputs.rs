@@ -32,7 +32,7 @@ pub struct Inputs {
     pub rows: usize,
     /// All numbers of a row, then those of the next.
     pub numbers: Vec<f32>,
-    /// For each feature of categories, in the order of the model's.
+    /// For each of [`ModelSpec::id_sizes`], in their order.
     pub categories: Vec<Ids>,
 }
 
@@ -40,10 +40,11 @@ impl Inputs {
     /// No rows yet, of a model.
     pub fn new(spec: &ModelSpec) -> Self {
         let none = Ids { splits: vec![0], ids: Vec::new() };
-        Inputs { rows: 0, numbers: Vec::new(), categories: vec![none; spec.categories().count()] }
+        Inputs { rows: 0, numbers: Vec::new(), categories: vec![none; spec.id_sizes().len()] }
     }
 
-    /// From what the graph gives: a tensor and its type for each feature, in the model's order.
+    /// From what the graph gives: a tensor and its type for each name of each feature, in the model's
+    /// order.
     ///
     /// # Errors
     /// When a feature is of another type than the model was made for.
@@ -53,7 +54,9 @@ impl Inputs {
         let n_numbers = spec.n_numbers();
         inputs.numbers = vec![0.0; rows * n_numbers];
         let (mut at, mut category) = (0, 0);
-        for (feature, (tensor, ty)) in spec.features.iter().zip(features) {
+        let mut features = features.iter().copied();
+        for feature in &spec.features {
+            let Some((tensor, ty)) = features.next() else { return Err(too_few(feature)) };
             match feature {
                 Feature::Numeric { width, .. } => {
                     let place = Place { at, width: *width, of: n_numbers };
@@ -84,6 +87,40 @@ impl Inputs {
                     }
                     category += 1;
                 }
+                Feature::Tokens { mask, types, size, length, .. } => {
+                    if ty.dtype != DType::Int64 {
+                        return Err(other_type(feature, ty));
+                    }
+                    let mut beside = |name: &Option<String>| match name {
+                        None => Ok(None),
+                        Some(_) => match features.next() {
+                            Some((tensor, beside)) if beside == ty => Ok(Some(tensor.ints())),
+                            Some((_, beside)) => Err(other_type(feature, beside)),
+                            None => Err(too_few(feature)),
+                        },
+                    };
+                    let (mask, types) = (beside(mask)?, beside(types)?);
+                    let [words, texts, places] = &mut inputs.categories[category..category + 3]
+                    else {
+                        return Err(too_few(feature));
+                    };
+                    let (values, ends) = (tensor.ints(), tensor.row_ends(&ty.shape));
+                    for row in 0..rows {
+                        for (place, at) in ends.range(row).take(*length).enumerate() {
+                            let is_padding = mask.is_some_and(|mask| mask[at] == 0);
+                            let word = u32::try_from(values[at]).ok();
+                            let word = word.filter(|word| !is_padding && (*word as usize) < *size);
+                            let Some(word) = word else { continue };
+                            words.ids.push(word);
+                            texts.ids.push(u32::from(types.is_some_and(|types| types[at] == 1)));
+                            places.ids.push(place as u32);
+                        }
+                        for ids in [&mut *words, &mut *texts, &mut *places] {
+                            ids.splits.push(ids.ids.len() as u32);
+                        }
+                    }
+                    category += 3;
+                }
             }
         }
         Ok(inputs)
@@ -107,16 +144,16 @@ impl Inputs {
 
     /// Whether these can be a model's rows: what comes from a file is checked.
     pub(crate) fn suits(&self, spec: &ModelSpec) -> bool {
-        let of_categories =
-            self.categories.iter().zip(spec.categories()).all(|(ids, (_, size))| {
-                ids.splits.len() == self.rows + 1
-                    && ids.splits[0] == 0
-                    && ids.splits.is_sorted()
-                    && ids.splits[self.rows] as usize == ids.ids.len()
-                    && ids.ids.iter().all(|id| (*id as usize) < size)
-            });
+        let sizes = spec.id_sizes();
+        let of_categories = self.categories.iter().zip(&sizes).all(|(ids, size)| {
+            ids.splits.len() == self.rows + 1
+                && ids.splits[0] == 0
+                && ids.splits.is_sorted()
+                && ids.splits[self.rows] as usize == ids.ids.len()
+                && ids.ids.iter().all(|id| (*id as usize) < *size)
+        });
         of_categories
-            && self.categories.len() == spec.categories().count()
+            && self.categories.len() == sizes.len()
             && Some(self.numbers.len()) == self.rows.checked_mul(spec.n_numbers())
     }
 }
@@ -141,6 +178,10 @@ impl Place {
             }
         }
     }
+}
+
+fn too_few(feature: &Feature) -> Error {
+    Error::new(ErrorKind::Incompatible, format!("there are no values of `{}`", feature.name()))
 }
 
 fn other_type(feature: &Feature, ty: &Type) -> Error {

@@ -12,14 +12,19 @@
 //! thread, reads no clock and no environment.
 
 pub mod bundle;
+mod encoder;
 mod inputs;
+mod network;
 mod predictor;
+pub mod pretrained;
 mod spec;
 mod weights;
 mod wide_and_deep;
 
 pub use bundle::Bundle;
+pub use encoder::{Encoder, LAYER_NORM_EPSILON};
 pub use inputs::{Ids, Inputs};
+pub use network::Network;
 pub use predictor::{Predict, Predicted, Predictor, features_of};
 pub use spec::{Architecture, Feature, LeftOut, ModelSpec, Task};
 pub use weights::{Array, Weights};

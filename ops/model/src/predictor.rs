@@ -10,9 +10,9 @@ use transform::arrow::{BadRow, feed};
 use transform::{Graph, Tensor, TransformGraph, Type, reject_rows};
 
 use crate::inputs::Inputs;
+use crate::network::Network;
 use crate::spec::{Feature, ModelSpec, Task};
 use crate::weights::Weights;
-use crate::wide_and_deep::WideAndDeep;
 
 /// A trained network behind the part of the graph that it reads: from raw rows to predictions.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Predictor {
     /// Without the label, and without what only the label needs.
     graph: TransformGraph,
     spec: ModelSpec,
-    network: WideAndDeep,
+    network: Network,
     schema: SchemaRef,
 }
 
@@ -51,7 +51,7 @@ impl Predictor {
             }
             _ => vec![Field::new(spec.task.output(), DataType::Float32, false)],
         };
-        let network = WideAndDeep::new(&spec, weights)?;
+        let network = Network::new(&spec, weights)?;
         Ok(Predictor { graph, spec, network, schema: Arc::new(Schema::new(field)) })
     }
 
@@ -137,7 +137,7 @@ fn greatest(row: &[f32]) -> usize {
 /// # Errors
 /// When an output is missing.
 pub fn features_of(graph: &TransformGraph, spec: &ModelSpec) -> Result<TransformGraph> {
-    select(graph, spec.features.iter().map(Feature::name))
+    select(graph, spec.features.iter().flat_map(Feature::names))
 }
 
 /// The part of a graph that makes these outputs, in this order.
@@ -162,31 +162,66 @@ pub(crate) fn select<'a>(
 /// there is a graph that makes it.
 pub struct Predict {
     predictor: Arc<Predictor>,
-    label: Option<TransformGraph>,
+    /// What makes the label, and what it is called.
+    label: Option<(TransformGraph, String)>,
     /// The columns of the input that go on.
     kept: Vec<String>,
+    /// What the names of answers begin with.
+    prefix: String,
 }
 
 impl Predict {
     /// Predictions beside these columns of the input.
     pub fn new(predictor: Arc<Predictor>, kept: Vec<String>) -> Self {
-        Predict { predictor, label: None, kept }
+        Predict { predictor, label: None, kept, prefix: String::new() }
     }
 
-    /// With the label, too, from the whole graph that the model was trained with.
+    /// With answers whose names begin so, to stand beside those of another model.
+    pub fn with_prefix(mut self, prefix: &str) -> Self {
+        prefix.clone_into(&mut self.prefix);
+        self
+    }
+
+    /// With the label, too, from the whole graph that the model was trained with, in a column of this
+    /// name.
     ///
     /// # Errors
     /// When the graph has no such output.
-    pub fn with_label(mut self, graph: &TransformGraph) -> Result<Self> {
+    pub fn with_label(mut self, graph: &TransformGraph, name: &str) -> Result<Self> {
         let label = self.predictor.spec.label.as_str();
-        self.label = Some(select(graph, [label].into_iter())?);
+        self.label = Some((select(graph, [label].into_iter())?, name.to_owned()));
         Ok(self)
+    }
+
+    /// The graphs that rows have to be good for.
+    fn graphs(&self) -> impl Iterator<Item = &TransformGraph> {
+        [Some(&self.predictor.graph), self.label.as_ref().map(|(graph, _)| graph)]
+            .into_iter()
+            .flatten()
+    }
+
+    /// Checks that no column that goes on has the name of an answer or of the label.
+    ///
+    /// # Errors
+    /// When one has.
+    pub fn check_names(&self) -> Result<()> {
+        let answers = self.predictor.schema.fields().iter();
+        let answers = answers.map(|field| format!("{}{}", self.prefix, field.name()));
+        let label = self.label.as_ref().map(|(_, name)| name.clone());
+        for name in answers.chain(label) {
+            if self.kept.contains(&name) {
+                return Err(Error::invalid(format!("two columns would be called `{name}`"))
+                    .with_detail("The model answers one, and the input has the other.")
+                    .with_hint("Leave the input's column out, or rename it."));
+            }
+        }
+        Ok(())
     }
 
     /// The columns of the input that are needed.
     pub fn columns(&self) -> Vec<String> {
-        let graphs = [Some(&self.predictor.graph), self.label.as_ref()].into_iter().flatten();
-        let mut columns: Vec<String> = graphs
+        let mut columns: Vec<String> = self
+            .graphs()
             .flat_map(|graph| graph.inputs().iter().map(|(name, _)| name.clone()))
             .chain(self.kept.iter().cloned())
             .collect();
@@ -197,9 +232,8 @@ impl Predict {
 
     /// The rows of a batch that are good for all of its graphs, and what is said of the others.
     fn good_rows(&self, records: &RecordBatch) -> Result<(RecordBatch, Vec<BadRow>)> {
-        let graphs = [Some(&self.predictor.graph), self.label.as_ref()].into_iter().flatten();
         let mut bad: Vec<BadRow> = Vec::new();
-        for graph in graphs {
+        for graph in self.graphs() {
             bad.extend(feed(records, graph.inputs())?.bad);
         }
         if bad.is_empty() {
@@ -226,7 +260,6 @@ impl DoFn for Predict {
         let (good, bad) = self.good_rows(&batch.records)?;
         reject_rows(batch, &bad, out);
         let predicted = self.predictor.predict(&good)?.records;
-        let labels = self.label.as_ref().map(|label| label.apply(&good)).transpose()?;
         let (mut fields, mut columns) = (Vec::new(), Vec::new());
         for name in &self.kept {
             // A feature that no row of a shard has is no column of its batches.
@@ -235,10 +268,15 @@ impl DoFn for Predict {
                 columns.push(good.column(at).clone());
             }
         }
-        for records in [Some(&predicted), labels.as_ref().map(|labels| &labels.records)] {
-            let Some(records) = records else { continue };
-            fields.extend(records.schema().fields().iter().cloned());
-            columns.extend(records.columns().iter().cloned());
+        let answers = predicted.schema_ref().fields().iter();
+        fields.extend(answers.map(|field| {
+            Arc::new(field.as_ref().clone().with_name(format!("{}{}", self.prefix, field.name())))
+        }));
+        columns.extend(predicted.columns().iter().cloned());
+        if let Some((graph, name)) = &self.label {
+            let labels = graph.apply(&good)?.records;
+            fields.push(Arc::new(labels.schema().field(0).clone().with_name(name)));
+            columns.push(labels.column(0).clone());
         }
         let records = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns);
         let records = records.map_err(|e| no_batch(&e))?;

@@ -83,16 +83,43 @@ pub enum Feature {
         /// How many values there are; others have no weights, and no effect.
         size: usize,
     },
+    /// A text as ids of its pieces, in the text's order.
+    Tokens {
+        /// The output with the ids, from 0.
+        name: String,
+        /// The output that is 0 where there is only padding; without it all ids count.
+        mask: Option<String>,
+        /// The output that tells the first text from the second, by 0 and 1.
+        types: Option<String>,
+        /// How many ids there are; others have no weights, and no effect.
+        size: usize,
+        /// The most ids of a row; those after them have no effect.
+        length: usize,
+    },
 }
 
 impl Feature {
-    /// The output's name.
+    /// The output's name; that of its ids if it has several.
     pub fn name(&self) -> &str {
         match self {
-            Feature::Numeric { name, .. } | Feature::Categorical { name, .. } => name,
+            Feature::Numeric { name, .. }
+            | Feature::Categorical { name, .. }
+            | Feature::Tokens { name, .. } => name,
         }
     }
+
+    /// The names of all outputs that it is read from.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let beside = match self {
+            Feature::Tokens { mask, types, .. } => [mask.as_deref(), types.as_deref()],
+            Feature::Numeric { .. } | Feature::Categorical { .. } => [None, None],
+        };
+        [Some(self.name())].into_iter().chain(beside).flatten()
+    }
 }
+
+/// Kinds of texts in a row: the first, and the second of a pair.
+pub(crate) const TEXTS: usize = 2;
 
 /// An output of the graph that a model does not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,6 +142,58 @@ pub enum Architecture {
         /// Units of each hidden layer; without any, the model is linear in its embeddings.
         hidden: Vec<usize>,
     },
+    /// A transformer encoder of a text (Vaswani et al. 2017, arXiv:1706.03762), as BERT has it (Devlin et
+    /// al. 2018, arXiv:1810.04805), with one layer for the answer on top of its first token.
+    Encoder {
+        /// How many layers of attention there are.
+        layers: usize,
+        /// Heads of attention in each.
+        heads: usize,
+        /// Numbers for each token, a multiple of the heads.
+        width: usize,
+        /// Units between two layers.
+        feed_forward: usize,
+        /// Places that tokens can have.
+        positions: usize,
+    },
+}
+
+impl Architecture {
+    /// Whether it reads a text, and nothing else.
+    pub fn reads_text(&self) -> bool {
+        matches!(self, Architecture::Encoder { .. })
+    }
+
+    /// Whether a network can be made of it.
+    fn check(&self) -> Result<()> {
+        let is_none = match self {
+            Architecture::WideAndDeep { embedding, hidden } => {
+                *embedding == 0 || hidden.contains(&0)
+            }
+            Architecture::Encoder { layers, heads, width, feed_forward, positions } => {
+                if *heads > 0 && width % heads != 0 {
+                    return Err(Error::invalid(format!(
+                        "{width} numbers cannot be shared by {heads} heads"
+                    ))
+                    .with_hint("Make the width a multiple of the heads."));
+                }
+                [*layers, *heads, *width, *feed_forward, *positions].contains(&0)
+            }
+        };
+        if is_none { Err(Error::invalid("a layer has no units")) } else { Ok(()) }
+    }
+
+    /// The sizes that it is made of.
+    fn sizes(&self) -> Vec<usize> {
+        match self {
+            Architecture::WideAndDeep { embedding, hidden } => {
+                hidden.iter().copied().chain([*embedding]).collect()
+            }
+            Architecture::Encoder { layers, width, feed_forward, positions, .. } => {
+                vec![*layers, *width, *feed_forward, *positions]
+            }
+        }
+    }
 }
 
 /// Most values of a category: a table of weights has to fit into memory.
@@ -163,11 +242,22 @@ impl ModelSpec {
                 });
             }
         }
+        for (name, value) in &graph.graph().outputs {
+            if name == label {
+                check_label(name, graph.graph().ty(*value), task)?;
+            }
+        }
+        let label = label.to_owned();
+        if architecture.reads_text() {
+            let (tokens, left_out) = tokens_of(graph, &label, sizes)?;
+            let spec = ModelSpec { task, label, features: vec![tokens], architecture };
+            spec.check()?;
+            return Ok((spec, left_out));
+        }
         let (mut features, mut left_out) = (Vec::new(), Vec::new());
         for (name, value) in &graph.graph().outputs {
             let ty = graph.graph().ty(*value);
-            if name == label {
-                check_label(name, ty, task)?;
+            if *name == label {
                 continue;
             }
             let name = name.clone();
@@ -205,7 +295,7 @@ impl ModelSpec {
                 "Models read floats of fixed shapes, and integers with domains, such as ids.",
             ));
         }
-        let spec = ModelSpec { task, label: label.to_owned(), features, architecture };
+        let spec = ModelSpec { task, label, features, architecture };
         spec.check()?;
         Ok((spec, left_out))
     }
@@ -215,20 +305,18 @@ impl ModelSpec {
     /// # Errors
     /// When a size is 0, or the weights are too many.
     pub fn check(&self) -> Result<()> {
-        let Architecture::WideAndDeep { embedding, hidden } = &self.architecture;
-        if *embedding == 0 || hidden.contains(&0) {
-            return Err(Error::invalid("a layer has no units"));
-        }
+        self.architecture.check()?;
+        self.check_features()?;
         let sizes = self.features.iter().map(|feature| match feature {
             Feature::Numeric { width, .. } => *width,
-            Feature::Categorical { size, .. } => *size,
+            Feature::Categorical { size, .. } | Feature::Tokens { size, .. } => *size,
         });
         // Each by itself, so that the sums below are no surprise.
         let too_many = || {
             Error::invalid("the model has more than a billion weights")
                 .with_hint("Give fewer or smaller layers, or smaller vocabularies.")
         };
-        let mut sizes = sizes.chain(hidden.iter().copied()).chain([*embedding, self.task.width()]);
+        let mut sizes = sizes.chain(self.architecture.sizes()).chain([self.task.width()]);
         if sizes.any(|size| size > MOST_WEIGHTS) {
             return Err(too_many());
         }
@@ -251,7 +339,7 @@ impl ModelSpec {
             .iter()
             .map(|feature| match feature {
                 Feature::Numeric { width, .. } => *width,
-                Feature::Categorical { .. } => 0,
+                Feature::Categorical { .. } | Feature::Tokens { .. } => 0,
             })
             .sum()
     }
@@ -260,38 +348,63 @@ impl ModelSpec {
     pub fn categories(&self) -> impl Iterator<Item = (&str, usize)> {
         self.features.iter().filter_map(|feature| match feature {
             Feature::Categorical { name, size, .. } => Some((name.as_str(), *size)),
-            Feature::Numeric { .. } => None,
+            Feature::Numeric { .. } | Feature::Tokens { .. } => None,
         })
+    }
+
+    /// How many values each list of [`Ids`](crate::Ids) in its rows can have: one list for a feature of
+    /// categories, three for tokens: what they are, of which text, and where.
+    pub fn id_sizes(&self) -> Vec<usize> {
+        self.features
+            .iter()
+            .flat_map(|feature| match feature {
+                Feature::Numeric { .. } => vec![],
+                Feature::Categorical { size, .. } => vec![*size],
+                Feature::Tokens { size, length, .. } => vec![*size, TEXTS, *length],
+            })
+            .collect()
+    }
+
+    /// Whether the features are what the architecture reads.
+    fn check_features(&self) -> Result<()> {
+        let is_text = |feature: &Feature| matches!(feature, Feature::Tokens { .. });
+        match &self.architecture {
+            Architecture::WideAndDeep { .. } if self.features.iter().any(is_text) => {
+                Err(Error::invalid("a wide and deep network reads no text"))
+            }
+            Architecture::Encoder { positions, .. } => match &self.features[..] {
+                [Feature::Tokens { length, .. }] if length <= positions => Ok(()),
+                [Feature::Tokens { length, name, .. }] => Err(Error::invalid(format!(
+                    "`{name}` has {length} tokens, and the encoder places for {positions}"
+                ))
+                .with_hint("Make texts shorter in the graph: `max_seq_length=`.")),
+                _ => Err(Error::invalid("an encoder reads one text")),
+            },
+            Architecture::WideAndDeep { .. } => Ok(()),
+        }
     }
 
     /// Names and shapes of all weights.
     pub fn shapes(&self) -> Vec<(String, Vec<usize>)> {
-        let Architecture::WideAndDeep { embedding, hidden } = &self.architecture;
-        let out = self.task.width();
-        let mut shapes = Vec::new();
-        for (name, size) in self.categories() {
-            shapes.push((format!("wide.{name}"), vec![size, out]));
-            shapes.push((format!("embedding.{name}"), vec![size, *embedding]));
+        match &self.architecture {
+            Architecture::WideAndDeep { .. } => crate::wide_and_deep::shapes(self),
+            Architecture::Encoder { .. } => crate::encoder::shapes(self),
         }
-        let mut width = self.n_numbers() + self.categories().count() * embedding;
-        for (i, units) in hidden.iter().enumerate() {
-            shapes.push((format!("hidden.{i}.weight"), vec![width, *units]));
-            shapes.push((format!("hidden.{i}.bias"), vec![*units]));
-            width = *units;
-        }
-        shapes.push(("logits.weight".to_owned(), vec![width, out]));
-        shapes.push(("logits.bias".to_owned(), vec![out]));
-        shapes
     }
 
     /// Weights to begin training with, which depend on the seed and the names alone: biases and the
-    /// linear part are 0, embeddings small, layers as Glorot and Bengio (2010) have them.
+    /// linear part are 0, embeddings small, layers as Glorot and Bengio (2010) have them, and what is
+    /// normal stays so.
     pub fn initial(&self, seed: u64) -> Weights {
         let shapes = self.shapes().into_iter();
         let arrays = shapes.map(|(name, shape)| {
+            if name.ends_with("LayerNorm.weight") {
+                let values = vec![1.0; shape.iter().product()];
+                return (name, Array { shape, values });
+            }
             let bound = match shape[..] {
                 _ if name.starts_with("wide.") => 0.0,
-                [_, _] if name.starts_with("embedding.") => 0.05,
+                [_, _] if name.contains("embedding") => 0.05,
                 [inputs, units] => (6.0 / (inputs + units) as f64).sqrt(),
                 _ => 0.0,
             };
@@ -300,6 +413,59 @@ impl ModelSpec {
         });
         Weights(arrays.collect())
     }
+}
+
+/// The text among the outputs of a graph: the ids, their mask and their types, as models of BERT's kind
+/// call them.
+fn tokens_of(
+    graph: &TransformGraph,
+    label: &str,
+    sizes: &[(String, usize)],
+) -> Result<(Feature, Vec<LeftOut>)> {
+    const IDS: &str = "input_word_ids";
+    let of = graph.graph();
+    // Names may have something in front: `text_input_word_ids`.
+    let find = |what: &str| {
+        let found = of.outputs.iter().filter(|(name, value)| {
+            name.ends_with(what) && name != label && of.ty(*value).dtype == DType::Int64
+        });
+        found.cloned().collect::<Vec<_>>()
+    };
+    let ids = find(IDS);
+    let [(name, value)] = &ids[..] else {
+        let message = match ids.len() {
+            0 => format!("the graph has no text: no output is called `…{IDS}`"),
+            n => format!("the graph has {n} texts, and an encoder reads one"),
+        };
+        return Err(Error::invalid(message).with_hint(
+            "`text.bert_inputs` in the `preprocessing_fn` makes the outputs of a text.",
+        ));
+    };
+    let ty = of.ty(*value);
+    let of_size = sizes.iter().find(|(known, _)| known == name).map(|(_, size)| *size as i64);
+    let size = of_size.or_else(|| of.domain(*value).map(|(_, most)| most.saturating_add(1)));
+    let Some(size) = size.filter(|size| (1..=MOST_CATEGORIES).contains(size)) else {
+        return Err(Error::invalid(format!("nothing says how many ids `{name}` has"))
+            .with_hint(format!("Say so: `--categorical {name}:N`.")));
+    };
+    let Some(length) = ty.fixed_len() else {
+        return Err(Error::invalid(format!("`{name}` is not of one length: it is {ty}"))
+            .with_hint("`text.bert_inputs` makes all rows equally long."));
+    };
+    let prefix = name.trim_end_matches(IDS);
+    let beside = |what: &str| {
+        let found = find(what).into_iter().find(|(name, _)| name.trim_end_matches(what) == prefix);
+        found.filter(|(_, value)| of.ty(*value).fixed_len() == Some(length)).map(|(name, _)| name)
+    };
+    let (mask, types) = (beside("input_mask"), beside("input_type_ids"));
+    let tokens = Feature::Tokens { name: name.clone(), mask, types, size: size as usize, length };
+    let names: Vec<&str> = tokens.names().collect();
+    let others = of.outputs.iter().map(|(name, _)| name.as_str());
+    let left_out = others.filter(|name| !names.contains(name) && *name != label).map(|name| {
+        LeftOut { name: name.to_owned(), why: "an encoder reads the text alone".to_owned() }
+    });
+    let left_out = left_out.collect();
+    Ok((tokens, left_out))
 }
 
 /// Whether the label can be one of the task's.

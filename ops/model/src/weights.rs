@@ -6,6 +6,8 @@ use engine::{Error, ErrorKind, Result};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
+use crate::bundle::sha256;
+
 /// An array of floats, the last dimension innermost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
@@ -28,6 +30,14 @@ impl Weights {
     /// True without any.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// SHA-256 of the file that they would be.
+    ///
+    /// # Errors
+    /// As [`Weights::to_bytes`].
+    pub fn fingerprint(&self) -> Result<String> {
+        Ok(sha256(&self.to_bytes()?))
     }
 
     /// As a `safetensors` file.

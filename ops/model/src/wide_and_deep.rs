@@ -57,7 +57,9 @@ impl WideAndDeep {
     /// # Errors
     /// When one is not there.
     pub fn new(spec: &ModelSpec, mut weights: Weights) -> Result<Self> {
-        let Architecture::WideAndDeep { embedding, hidden } = &spec.architecture;
+        let Architecture::WideAndDeep { embedding, hidden } = &spec.architecture else {
+            return Err(engine::Error::invalid("the model is not wide and deep"));
+        };
         let mut take = |name: &str| {
             let missing = || engine::Error::invalid(format!("there are no weights `{name}`"));
             weights.0.remove(name).ok_or_else(missing)
@@ -112,6 +114,28 @@ impl WideAndDeep {
         }
         out
     }
+}
+
+/// Names and shapes of the weights.
+pub(crate) fn shapes(spec: &ModelSpec) -> Vec<(String, Vec<usize>)> {
+    let Architecture::WideAndDeep { embedding, hidden } = &spec.architecture else {
+        return Vec::new();
+    };
+    let out = spec.task.width();
+    let mut shapes = Vec::new();
+    for (name, size) in spec.categories() {
+        shapes.push((format!("wide.{name}"), vec![size, out]));
+        shapes.push((format!("embedding.{name}"), vec![size, *embedding]));
+    }
+    let mut width = spec.n_numbers() + spec.categories().count() * embedding;
+    for (i, units) in hidden.iter().enumerate() {
+        shapes.push((format!("hidden.{i}.weight"), vec![width, *units]));
+        shapes.push((format!("hidden.{i}.bias"), vec![*units]));
+        width = *units;
+    }
+    shapes.push(("logits.weight".to_owned(), vec![width, out]));
+    shapes.push(("logits.bias".to_owned(), vec![out]));
+    shapes
 }
 
 /// Appends the mean embedding of some categories; 0 of none.

@@ -245,7 +245,7 @@ impl Dataset {
     ) -> Result<Examples> {
         let columns = tensors.iter().zip(self.columns.iter().map(|(_, ty)| ty));
         let columns: Vec<(&Tensor, &Type)> = columns.collect();
-        let n = self.spec.features.len();
+        let n = columns.len() - 1;
         let inputs = Inputs::of(&self.spec, rows, &columns[..n])?;
         let labels: Vec<f64> = columns[n].0.to_doubles();
         let classes = match self.spec.task {
@@ -292,7 +292,7 @@ pub(crate) fn parts(n: usize, parts: usize) -> impl Iterator<Item = Range<usize>
 
 /// The part of the graph that makes the features and, last, the label.
 fn select(graph: &TransformGraph, spec: &ModelSpec) -> Result<TransformGraph> {
-    let names = spec.features.iter().map(model::Feature::name).chain([spec.label.as_str()]);
+    let names = spec.features.iter().flat_map(model::Feature::names).chain([spec.label.as_str()]);
     let of = graph.graph();
     let outputs: Result<Vec<_>> = names
         .map(|name| {

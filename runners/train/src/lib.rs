@@ -10,11 +10,13 @@
 
 mod checkpoint;
 mod dataset;
+mod encoder;
 mod network;
 mod order;
 mod trainer;
 
 pub use checkpoint::Checkpoint;
 pub use dataset::{Dataset, Examples, Read};
-pub use network::{Network, WideAndDeep};
+pub use encoder::{Encoder, FineTune};
+pub use network::{Built, Network, WideAndDeep};
 pub use trainer::{Epoch, Evaluation, Options, Trained, Trainer, fit};

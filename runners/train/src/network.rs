@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
+use engine::{Error, Result};
 use model::{Architecture, Array, Ids, Inputs, ModelSpec, Weights};
+
+use crate::encoder::{Encoder, FineTune};
 
 /// A module that can be trained: what a user of this crate brings to train a network of one's own.
 pub trait Network: Module + Clone + Send + Sync + 'static {
@@ -13,6 +16,56 @@ pub trait Network: Module + Clone + Send + Sync + 'static {
     fn logits(&self, inputs: &Inputs, device: &Device) -> Tensor<2>;
     /// The weights, by the names that they have in a bundle.
     fn weights(&self) -> Weights;
+}
+
+/// A network of any [`Architecture`].
+#[derive(Module, Debug)]
+pub enum Built {
+    /// Of categories and numbers.
+    WideAndDeep(WideAndDeep),
+    /// Of a text.
+    Encoder(Encoder),
+}
+
+impl Built {
+    /// With these weights, which are those of [`ModelSpec::shapes`].
+    ///
+    /// # Errors
+    /// When only the head is to be trained of a network that has none.
+    pub fn new(
+        spec: &ModelSpec,
+        weights: &Weights,
+        trained: FineTune,
+        device: &Device,
+    ) -> Result<Self> {
+        match (&spec.architecture, trained) {
+            (Architecture::Encoder { .. }, _) => {
+                Ok(Built::Encoder(Encoder::new(spec, weights, trained, device)?))
+            }
+            (Architecture::WideAndDeep { .. }, FineTune::All) => {
+                Ok(Built::WideAndDeep(WideAndDeep::new(spec, weights, device)?))
+            }
+            (Architecture::WideAndDeep { .. }, FineTune::Head) => {
+                Err(Error::invalid("a wide and deep network has no head"))
+            }
+        }
+    }
+}
+
+impl Network for Built {
+    fn logits(&self, inputs: &Inputs, device: &Device) -> Tensor<2> {
+        match self {
+            Built::WideAndDeep(network) => network.logits(inputs, device),
+            Built::Encoder(network) => network.logits(inputs, device),
+        }
+    }
+
+    fn weights(&self) -> Weights {
+        match self {
+            Built::WideAndDeep(network) => network.weights(),
+            Built::Encoder(network) => network.weights(),
+        }
+    }
 }
 
 /// A wide and deep network (Cheng et al. 2016, arXiv:1606.07792).
@@ -31,8 +84,13 @@ pub struct WideAndDeep {
 
 impl WideAndDeep {
     /// With these weights, which are those of [`ModelSpec::shapes`].
-    pub fn new(spec: &ModelSpec, weights: &Weights, device: &Device) -> Self {
-        let Architecture::WideAndDeep { hidden, .. } = &spec.architecture;
+    ///
+    /// # Errors
+    /// When the model is another.
+    pub fn new(spec: &ModelSpec, weights: &Weights, device: &Device) -> Result<Self> {
+        let Architecture::WideAndDeep { hidden, .. } = &spec.architecture else {
+            return Err(Error::invalid("the model is not wide and deep"));
+        };
         let names: Vec<String> = spec.categories().map(|(name, _)| name.to_owned()).collect();
         // The number of a parameter is its place among the names, so that a checkpoint finds it again.
         let places: BTreeMap<&String, u64> = weights.0.keys().zip(1..).collect();
@@ -40,14 +98,14 @@ impl WideAndDeep {
             let array = &weights.0[&name];
             let shape = [array.shape[0], array.shape[1]];
             let data = TensorData::new(array.values.clone(), shape);
-            param::<2>(places[&name], data, device)
+            param::<2>(places[&name], data, true, device)
         };
         let one = |name: String| {
             let array = &weights.0[&name];
             let data = TensorData::new(array.values.clone(), [array.shape[0]]);
-            param::<1>(places[&name], data, device)
+            param::<1>(places[&name], data, true, device)
         };
-        WideAndDeep {
+        Ok(WideAndDeep {
             wide: names.iter().map(|name| two(format!("wide.{name}"))).collect(),
             embeddings: names.iter().map(|name| two(format!("embedding.{name}"))).collect(),
             hidden: (0..hidden.len()).map(|i| two(format!("hidden.{i}.weight"))).collect(),
@@ -56,12 +114,17 @@ impl WideAndDeep {
             bias: one("logits.bias".to_owned()),
             n_numbers: spec.n_numbers(),
             names,
-        }
+        })
     }
 }
 
-fn param<const D: usize>(place: u64, data: TensorData, device: &Device) -> Param<Tensor<D>> {
-    let tensor = Tensor::from_data(data, device).require_grad();
+pub(crate) fn param<const D: usize>(
+    place: u64,
+    data: TensorData,
+    is_trained: bool,
+    device: &Device,
+) -> Param<Tensor<D>> {
+    let tensor = Tensor::from_data(data, device).set_require_grad(is_trained);
     Param::initialized(ParamId::from(place), tensor)
 }
 

@@ -284,6 +284,9 @@ struct Collect {
 
 impl ModuleVisitor for Collect {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !param.is_require_grad() {
+            return;
+        }
         match self.gradients.remove::<D>(param.id) {
             Some(gradient) => self.values.extend(gradient.into_data().iter::<f32>()),
             // Nothing of it was used.
@@ -299,6 +302,9 @@ struct Put<'a> {
 
 impl ModuleVisitor for Put<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !param.is_require_grad() {
+            return;
+        }
         let shape = param.val().shape();
         let (now, later) = self.values.split_at(shape.num_elements().min(self.values.len()));
         self.values = later;
@@ -322,7 +328,7 @@ pub fn fit<N: Network>(
     train: &Dataset,
     options: &Options,
     initial: Weights,
-    make: impl Fn(&Weights, &Device) -> N,
+    make: impl Fn(&Weights, &Device) -> Result<N>,
     mut evaluate: impl FnMut(&Weights) -> Result<Evaluation>,
     checkpoint: Option<(&Path, &str)>,
     mut tick: impl FnMut(u64),
@@ -330,12 +336,12 @@ pub fn fit<N: Network>(
 ) -> Result<Trained> {
     let spec = train.spec();
     let device = Device::default().autodiff();
-    let mut trainer = Trainer::new(make(&initial, &device), device.clone(), spec.task, options);
+    let mut trainer = Trainer::new(make(&initial, &device)?, device.clone(), spec.task, options);
     let (mut done, mut stale, mut best_loss, mut best) = (0, 0, f64::INFINITY, initial);
     if let Some((path, identity)) = checkpoint
         && let Some(found) = Checkpoint::load(path, identity, spec)?
     {
-        trainer.resume(make(&found.weights, &device), found.optimizer)?;
+        trainer.resume(make(&found.weights, &device)?, found.optimizer)?;
         (done, stale, best_loss, best) = (found.epochs, found.stale, found.best_loss, found.best);
     }
     while done < options.epochs && options.patience.is_none_or(|patience| stale < patience.max(1)) {

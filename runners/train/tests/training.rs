@@ -208,7 +208,7 @@ fn burn_and_the_predictor_compute_the_same_network() {
     let rows = Dataset::raw(Rows::new(&[333], crossed), &graph, &spec).unwrap();
     let batch = rows.batches(333, Read::InOrder).next().unwrap().unwrap();
     let device = Device::default().autodiff();
-    let network = WideAndDeep::new(&spec, &trained.weights, &device);
+    let network = WideAndDeep::new(&spec, &trained.weights, &device).unwrap();
     assert_eq!(network.weights(), trained.weights);
     let logits: Vec<f32> = network.logits(&batch.inputs, &device).into_data().iter().collect();
     for (score, logit) in predictor.scores(&batch.inputs).iter().zip(logits) {
