@@ -363,9 +363,9 @@ pub(crate) struct GenerateArgs {
     /// How far distributions have moved, from 0 to 1
     #[arg(long, value_name = "X", default_value = "0")]
     pub(crate) drift: f64,
-    /// What names of files begin with
-    #[arg(long, value_name = "NAME", default_value = "taxi")]
-    pub(crate) name: String,
+    /// What names of files begin with [default: taxi, or texts]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
     /// Rows of a Parquet row group
     #[arg(long, value_name = "N", default_value = "100k")]
     pub(crate) row_group_rows: Count,

@@ -1,17 +1,24 @@
-//! `frazil demo`: from data to statistics, a schema, a verdict on another day, a report, and a frozen
-//! graph with the rows that it makes.
+//! `frazil demo`: from data to statistics, a schema, a verdict on another day, a report, a frozen graph
+//! with the rows that it makes, and models that are trained behind it and judged.
 
 use clap::Parser;
 
 use crate::args::{Cli, Command, DemoArgs, StatsSubcommand};
 use crate::failure::{Done, Failure};
-use crate::{analyze, generate, graph, output, report, schema, show, stats, validate};
+#[cfg(feature = "train")]
+use crate::train;
+use crate::{
+    analyze, evaluate, generate, graph, ingest, output, report, schema, show, stats, validate,
+};
 
 /// The preprocessing of TFX's examples, which the demo writes beside its data.
 const TAXI: &str = include_str!("../../datasets/modules/taxi.star");
 const BERT: &str = include_str!("../../datasets/modules/bert.star");
 const PIECES: &str = include_str!("../../datasets/modules/vocab.txt");
-const SENTENCES: &str = include_str!("../../datasets/modules/sentences.csv");
+/// What a model has to reach.
+const EXPECTED: &str = include_str!("../../datasets/modules/eval_config.json");
+/// The most sentences: so many are learnt in a quarter of a minute.
+const MOST_TEXTS: u64 = 12_000;
 
 pub(crate) fn run(args: &DemoArgs) -> Done {
     let dir = args.dir.display().to_string();
@@ -42,22 +49,49 @@ pub(crate) fn run(args: &DemoArgs) -> Done {
 
     let (module, frozen) = (format!("{dir}/taxi.star"), format!("{dir}/graph"));
     let (rows_of, picture) = (format!("{dir}/transformed"), format!("{dir}/graph.svg"));
+    let [examples, train, eval] =
+        ["", "/Split-train", "/Split-eval"].map(|split| format!("{dir}/examples{split}"));
+    step(&["ingest", &input, "-o", &examples, "--overwrite"])?;
     datasets::artifacts::write_atomic(&module, TAXI.as_bytes())?;
     let analyze =
-        ["analyze-and-transform", &input, "--preprocessing", &module, "--schema", &schema];
+        ["analyze-and-transform", &train, "--preprocessing", &module, "--schema", &schema];
     step(&[&analyze[..], &["-o", &frozen, "--transformed", &rows_of, "--overwrite"]].concat())?;
     step(&["graph", "check", &frozen])?;
     step(&["graph", "svg", &frozen, "-o", &picture])?;
-
-    let files = [("bert.star", BERT), ("vocab.txt", PIECES), ("sentences.csv", SENTENCES)];
-    for (name, text) in files {
-        datasets::artifacts::write_atomic(format!("{dir}/texts/{name}"), text.as_bytes())?;
+    let model = format!("{dir}/model");
+    let (config, evaluation) = (format!("{dir}/eval_config.json"), format!("{dir}/evaluation"));
+    if cfg!(feature = "train") {
+        datasets::artifacts::write_atomic(&config, EXPECTED.as_bytes())?;
+        let learn = ["train", &train, "--eval", &eval, "--graph", &frozen, "--label", "tips_xf"];
+        let how = ["--epochs", "20", "--learning-rate", "0.005", "-o", &model, "--overwrite"];
+        step(&[&learn[..], &how].concat())?;
+        let judge = ["evaluate", &eval, "--model", &model, "--config", &config];
+        match step(&[&judge[..], &["-o", &evaluation, "--overwrite"]].concat()) {
+            // Few rows make no good model.
+            Ok(()) | Err(Failure::Data) => {}
+            Err(failure) => return Err(failure),
+        }
     }
-    let [bert, sentences, tokens, ids] = ["bert.star", "sentences.csv", "graph", "transformed"]
-        .map(|it| format!("{dir}/texts/{it}"));
-    let analyze = ["analyze-and-transform", &sentences, "--preprocessing", &bert, "--overwrite"];
+
+    let texts = (args.rows.0 / 8).clamp(500, MOST_TEXTS).to_string();
+    let [bert, pieces, tokens, ids, encoder] =
+        ["bert.star", "vocab.txt", "graph", "transformed", "model"]
+            .map(|it| format!("{dir}/texts/{it}"));
+    let [learnt, held_out] = ["train", "eval"].map(|it| format!("{dir}/texts/{it}"));
+    for (name, text) in [(&bert, BERT), (&pieces, PIECES)] {
+        datasets::artifacts::write_atomic(name, text.as_bytes())?;
+    }
+    let sentences = ["--columns", "texts", "--shards", "2", "--rows"];
+    step(&[&["generate", &learnt], &sentences[..], &[&texts]].concat())?;
+    step(&[&["generate", &held_out], &sentences[..], &["1000", "--seed", "2"]].concat())?;
+    let analyze = ["analyze-and-transform", &learnt, "--preprocessing", &bert, "--overwrite"];
     step(&[&analyze[..], &["-o", &tokens, "--transformed", &ids]].concat())?;
     step(&["stats", &ids])?;
+    if cfg!(feature = "train") {
+        let learn = ["train", &learnt, "--eval", &held_out, "--graph", &tokens, "--label", "label"];
+        let kind = ["--architecture", "encoder", "--width", "64", "--batch", "64", "--epochs", "2"];
+        step(&[&learn[..], &kind, &["-o", &encoder, "--overwrite"]].concat())?;
+    }
     output::print(&format!(
         "
 What is where:
@@ -73,7 +107,10 @@ What is where:
   {frozen}/  the same frozen: a graph with all that its analyzers found
   {rows_of}/  the rows that it makes, as tf.Examples
   {picture}  a picture of it
-  {dir}/texts/  sentences, and the same for them: the inputs of a BERT model
+  {examples}/  the data in two splits, shuffled: to learn from, and to judge by
+  {model}/  a wide and deep network behind the graph: would the tip be generous?
+  {evaluation}/  how good it is, slice by slice: a page, numbers, and the blessing
+  {dir}/texts/  sentences, the inputs of a BERT model, and a model that tells right ones from wrong
 
 What to type next:
   frazil explain {anomalies} payment_type
@@ -82,6 +119,8 @@ What to type next:
   frazil validate {drifted} --schema {schema} --rejects {dir}/bad --clean {dir}/good
   frazil graph show {frozen}
   frazil transform {drifted} --graph {frozen} -o {dir}/next-transformed
+  frazil predict {drifted} --model {model} -o {dir}/scored --keep trip_id
+  frazil evaluate {drifted} --model {model} --baseline {evaluation} --slice payment_type
   frazil stats {input} --processes 2 --workers 1 -o {dir}/again.pb && cmp {binary} {dir}/again.pb
   frazil --help
 "
@@ -106,6 +145,10 @@ fn step(words: &[&str]) -> Done {
         Ok(Command::Report(args)) => report::run(&args),
         Ok(Command::AnalyzeAndTransform(args)) => analyze::run_and_transform(&args),
         Ok(Command::Graph(args)) => graph::run(&args),
+        Ok(Command::Ingest(args)) => ingest::run(&args),
+        Ok(Command::Evaluate(args)) => evaluate::run(&args),
+        #[cfg(feature = "train")]
+        Ok(Command::Train(args)) => train::run(&args),
         Ok(_) => Ok(()),
         Err(error) => Err(engine::Error::invalid("the demo's own command is wrong")
             .with_detail(error.to_string())

@@ -26,9 +26,10 @@ pub(crate) fn run(args: &GenerateArgs) -> Done {
         },
         drift: args.drift,
     })?;
+    let default = if matches!(args.columns, ColumnsArg::Texts) { "texts" } else { "taxi" };
     let writer = ShardWriter {
         directory: args.directory.clone(),
-        name: args.name.clone(),
+        name: args.name.clone().unwrap_or_else(|| default.to_owned()),
         shards: args.shards as usize,
         format: match args.format {
             FileFormatArg::TfRecord => FileFormat::TfRecord,

@@ -123,6 +123,8 @@ pub(crate) struct TrainArgs {
 enum Kind {
     /// A linear model beside a network of embeddings, for tables
     WideAndDeep,
+    /// The linear model alone: what others have to be better than
+    Linear,
     /// A transformer encoder, for texts
     Encoder,
 }
@@ -221,7 +223,7 @@ pub(crate) fn run(args: &TrainArgs) -> Done {
     let graph = TransformGraph::load(&args.graph)?;
     let architecture = match args.architecture {
         Kind::Encoder => args.encoder.architecture()?,
-        Kind::WideAndDeep if args.encoder.pretrained.is_some() => {
+        Kind::WideAndDeep | Kind::Linear if args.encoder.pretrained.is_some() => {
             return Err(Error::invalid("`--pretrained` is an encoder")
                 .with_hint("Add `--architecture encoder`.")
                 .into());
@@ -229,6 +231,7 @@ pub(crate) fn run(args: &TrainArgs) -> Done {
         Kind::WideAndDeep => {
             Architecture::WideAndDeep { embedding: args.embedding, hidden: args.hidden.clone() }
         }
+        Kind::Linear => Architecture::WideAndDeep { embedding: 1, hidden: Vec::new() },
     };
     let (spec, left_out) =
         ModelSpec::of(&graph, &args.label, args.task, &args.categorical, architecture)?;
@@ -242,7 +245,7 @@ pub(crate) fn run(args: &TrainArgs) -> Done {
     let options = options(args);
     let trained = match args.architecture {
         Kind::Encoder => args.encoder.trained(),
-        Kind::WideAndDeep => FineTune::All,
+        Kind::WideAndDeep | Kind::Linear => FineTune::All,
     };
     let initial = args.encoder.initial(&spec, options.seed)?;
     let identity = identity(&graph, &spec, &options, trained, &initial, &*sources)?;

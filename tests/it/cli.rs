@@ -417,9 +417,15 @@ fn the_demo_shows_what_there_is() {
     for word in told {
         assert!(ran.stdout.contains(word), "{word}: {}", ran.stdout);
     }
-    let mut made = vec!["anomalies.pbtxt", "data", "graph", "graph.svg", "next", "next.pb"];
-    made.extend(["receipt.json", "report.html", "schema.pbtxt", "stats.pb", "stats.pbtxt"]);
-    made.extend(["taxi.star", "texts", "transformed"]);
+    let mut made = vec!["anomalies.pbtxt", "data", "examples", "graph", "graph.svg", "next"];
+    made.extend(["next.pb", "receipt.json", "report.html", "schema.pbtxt", "stats.pb"]);
+    made.extend(["stats.pbtxt", "taxi.star", "texts", "transformed"]);
+    if cfg!(feature = "train") {
+        made.extend(["eval_config.json", "evaluation", "model"]);
+        made.sort_unstable();
+        assert!(place.path("d/evaluation/BLESSED").exists(), "{}", ran.stdout);
+        assert!(place.path("d/texts/model/model.json").exists());
+    }
     assert_eq!(place.names("d"), made);
     assert!(ran.stderr.contains("$ frazil stats d/data/trips@8.tfrecord"), "{}", ran.stderr);
 }
