@@ -177,6 +177,66 @@ fn a_model_is_evaluated_on_raw_rows_and_against_another() {
     assert!(weak["metrics"]["eval_loss"].as_f64().unwrap() > bundle.metrics["eval_loss"]);
 }
 
+/// The area under the curve that a trained network has on the eval rows.
+fn auc(place: &Place, model: &str) -> f64 {
+    let found = place.ok(&["evaluate", "days", "--model", model, "--json", "-q"]).stdout;
+    let found: Value = serde_json::from_str(&found).unwrap();
+    found["evaluation"]["slices"][0]["metrics"]["auc"]["value"].as_f64().unwrap()
+}
+
+#[test]
+fn taxi_tips_are_foretold_better_than_by_numbers_alone() {
+    let place = Place::new();
+    place.ok(&["generate", "trips", "--rows", "6000", "--shards", "2", "-q"]);
+    place.ok(&["generate", "days", "--rows", "3000", "--seed", "2", "--shards", "1", "-q"]);
+    place.write("taxi.star", include_str!("../../datasets/modules/taxi.star"));
+    place.write(
+        "numbers.star",
+        r#"
+NUMBERS = ["trip_miles", "fare", "trip_seconds", "pickup_latitude", "pickup_longitude", "trip_start_hour"]
+
+def preprocessing_fn(inputs):
+    fill = tft.fill_in_missing
+    outputs = {n: tft.scale_to_z_score(tf.cast(fill(inputs[n]), tf.float32)) for n in NUMBERS}
+    outputs["tips_xf"] = tf.cast(fill(inputs["tips"]) > fill(inputs["fare"]) * 0.2, tf.int64)
+    return outputs
+"#,
+    );
+    for (module, model, kind) in
+        [("taxi", "wide", "wide-and-deep"), ("numbers", "linear", "linear")]
+    {
+        let module = format!("{module}.star");
+        place.ok(&["analyze", "trips", "--preprocessing", &module, "-o", "g", "--overwrite", "-q"]);
+        let train = ["train", "trips", "--eval", "days", "--graph", "g", "--label", "tips_xf"];
+        let how = ["--architecture", kind, "--epochs", "3", "--batch", "128"];
+        let rest = ["--learning-rate", "0.01", "-o", model, "-q"];
+        place.ok(&[&train[..], &how, &rest].concat());
+    }
+    let (wide, linear) = (auc(&place, "wide"), auc(&place, "linear"));
+    // A constant, as the majority, has 0.5.
+    assert!(linear > 0.5 && wide > linear + 0.1 && wide > 0.9, "{wide} {linear}");
+}
+
+#[test]
+fn a_text_has_one_prediction_whoever_makes_it() {
+    let place = Place::new();
+    place.ok(&["generate", "texts", "--columns", "texts", "--rows", "200", "--shards", "2", "-q"]);
+    place.write("bert.star", include_str!("../../datasets/modules/bert.star"));
+    place.write("vocab.txt", include_str!("../../datasets/modules/vocab.txt"));
+    place.ok(&["analyze", "texts", "--preprocessing", "bert.star", "-o", "graph", "-q"]);
+    let train = ["train", "texts", "--eval", "texts", "--graph", "graph", "--label", "label"];
+    let how = ["--architecture", "encoder", "--width", "16", "--heads", "2", "--epochs", "1"];
+    place.ok(&[&train[..], &how, &["-o", "model", "-q"]].concat());
+    let predict = ["predict", "texts", "--model", "model", "--with-label", "-q", "-o"];
+    place.ok(&[&predict[..], &["all"]].concat());
+    place.ok(&[&predict[..], &["one", "--batch-rows", "1", "--runner", "direct"]].concat());
+    assert!(files(&place.path("all")) == files(&place.path("one")));
+    let scores = bits(&batches(&place, "all"), "score");
+    assert_eq!(scores.len(), 200);
+    let distinct: std::collections::BTreeSet<_> = scores.iter().collect();
+    assert!(distinct.len() > 100, "{}", distinct.len());
+}
+
 #[test]
 fn a_training_has_the_same_bytes_for_any_threads() {
     let place = place();

@@ -102,3 +102,92 @@ fn names(name: &str) -> Vec<String> {
     let short = |name: &str| name.trim_start_matches("bert.").to_owned();
     vec![name.to_owned(), short(name), short(&old), old]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Feature, Task};
+
+    const CONFIG: &str = r#"{"model_type": "bert", "hidden_size": 8, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 32,
+        "type_vocab_size": 2, "hidden_act": "gelu", "layer_norm_eps": 1e-12, "vocab_size": 10}"#;
+
+    fn spec() -> ModelSpec {
+        let tokens = Feature::Tokens {
+            name: "input_word_ids".to_owned(),
+            mask: None,
+            types: None,
+            size: 10,
+            length: 32,
+        };
+        ModelSpec {
+            task: Task::Binary,
+            label: "y".to_owned(),
+            features: vec![tokens],
+            architecture: architecture(CONFIG.as_bytes()).unwrap(),
+        }
+    }
+
+    /// A file as others write it: other names, and a head that is of no use here.
+    fn file(rename: impl Fn(&str) -> Option<String>) -> (Weights, Vec<u8>) {
+        let mut all = spec().initial(5);
+        for (i, array) in all.0.values_mut().enumerate() {
+            array.values.iter_mut().for_each(|value| *value += i as f32);
+        }
+        let named = all.0.iter().filter_map(|(name, array)| Some((rename(name)?, array.clone())));
+        let mut named: std::collections::BTreeMap<_, _> = named.collect();
+        named.insert("cls.bias".to_owned(), Array { shape: vec![1], values: vec![1.0] });
+        let bytes = Weights(named).to_bytes().unwrap();
+        (all, bytes)
+    }
+
+    #[test]
+    fn weights_are_found_by_any_of_their_names() {
+        let is_head = |name: &str| name.starts_with("classifier");
+        let ways: [fn(&str) -> String; 3] = [
+            str::to_owned,
+            |name| name.trim_start_matches("bert.").to_owned(),
+            |name| name.replace("Norm.weight", "Norm.gamma").replace("Norm.bias", "Norm.beta"),
+        ];
+        for way in ways {
+            let (all, bytes) = file(|name| (!is_head(name)).then(|| way(name)));
+            let found = weights(&spec(), &bytes, 9).unwrap();
+            let initial = spec().initial(9);
+            for (name, array) in &found.0 {
+                let expected = if is_head(name) { &initial.0[name] } else { &all.0[name] };
+                assert_eq!(array, expected, "{name}");
+            }
+        }
+        // Without a pooler the first weights of it are the seed's.
+        let (_, bytes) = file(|name| (!name.contains("pooler")).then(|| name.to_owned()));
+        let found = weights(&spec(), &bytes, 9).unwrap();
+        assert_eq!(
+            found.0["bert.pooler.dense.weight"],
+            spec().initial(9).0["bert.pooler.dense.weight"]
+        );
+    }
+
+    #[test]
+    fn other_encoders_are_refused() {
+        let check = |from: &str, to: &str, expected: &str| {
+            let error = architecture(CONFIG.replace(from, to).as_bytes()).unwrap_err();
+            assert!(error.detail().unwrap().contains(expected), "{error:?}");
+        };
+        check("\"bert\"", "\"roberta\"", "`model_type` is `roberta`");
+        check("\"gelu\"", "\"relu\"", "`hidden_act` is `relu`");
+        check("1e-12", "1e-5", "`layer_norm_eps` is not 1e-12");
+        check("\"type_vocab_size\": 2", "\"type_vocab_size\": 1", "`type_vocab_size` is `1`");
+        check("\"hidden_size\": 8,", "", "missing field `hidden_size`");
+        let (_, bytes) = file(|name| Some(name.to_owned()));
+        let mut other = spec();
+        if let [Feature::Tokens { size, .. }] = &mut other.features[..] {
+            *size = 11;
+        }
+        let error = weights(&other, &bytes, 1).unwrap_err();
+        assert!(error.detail().unwrap().contains("word_embeddings.weight` is F32 [10, 8]"));
+        let (_, bytes) = file(|name| (!name.contains("query.bias")).then(|| name.to_owned()));
+        let error = weights(&spec(), &bytes, 1).unwrap_err();
+        assert!(error.detail().unwrap().contains("query.bias` is not there"), "{error:?}");
+        assert!(weights(&spec(), &bytes[..100], 1).is_err());
+    }
+}
