@@ -15,6 +15,7 @@ mod network;
 mod order;
 mod trainer;
 
+pub use burn::tensor::Device;
 pub use checkpoint::Checkpoint;
 pub use dataset::{Dataset, Examples, Read};
 pub use encoder::{Encoder, FineTune};
