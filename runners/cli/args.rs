@@ -67,6 +67,12 @@ pub(crate) enum Command {
     /// Train a model behind a frozen graph
     #[cfg(feature = "train")]
     Train(Box<crate::train::TrainArgs>),
+    /// Push a model that is blessed: it becomes the next version that servers find
+    #[cfg(feature = "serve")]
+    Push(crate::push::PushArgs),
+    /// Serve models over HTTP, as TensorFlow Serving does it
+    #[cfg(feature = "serve")]
+    Serve(Box<crate::serve::ServeArgs>),
     /// Show, draw and check frozen graphs
     Graph(GraphCommand),
     /// List the statistics that are computed

@@ -22,11 +22,15 @@ mod options;
 mod output;
 mod predict;
 mod progress;
+#[cfg(feature = "serve")]
+mod push;
 mod receipt;
 mod report;
 mod run;
 mod scan;
 mod schema;
+#[cfg(feature = "serve")]
+mod serve;
 mod show;
 mod skew;
 mod stats;
@@ -65,6 +69,10 @@ fn main() -> ExitCode {
         Command::Transform(args) => transform::run(&args),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(&args),
+        #[cfg(feature = "serve")]
+        Command::Push(args) => push::run(&args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(&args),
         Command::Graph(args) => graph::run(&args),
         Command::Generators(args) => generators::run(&args),
         Command::Ops(args) => operations::run(&args),

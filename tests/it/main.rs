@@ -23,10 +23,14 @@ mod model;
 mod ops;
 mod oracle;
 mod own_analyzer;
+#[cfg(feature = "serve")]
+mod pushing;
 mod rejects;
 mod report;
 mod schema;
 mod schema_cli;
+#[cfg(feature = "serve")]
+mod serve;
 mod skew;
 mod support;
 mod tft_names;

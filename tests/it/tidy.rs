@@ -66,6 +66,7 @@ fn crates_depend_only_downwards() {
         "ops/model",
         "datasets",
         "runners",
+        "runners/serve",
         "runners/train",
     ];
     let ours = folders.map(|folder| folder.rsplit('/').next().unwrap_or(folder));
@@ -74,8 +75,8 @@ fn crates_depend_only_downwards() {
         "ops" | "datasets" => on == "engine",
         "transform" => ["engine", "ops"].contains(&on),
         "preprocessing" | "model" => ["engine", "transform"].contains(&on),
-        "train" => ["engine", "transform", "model"].contains(&on),
-        _ => of != on && !["preprocessing", "train"].contains(&on),
+        "train" | "serve" => ["engine", "transform", "model"].contains(&on),
+        _ => of != on && !["preprocessing", "train", "serve"].contains(&on),
     };
     for (folder, of) in folders.into_iter().zip(ours) {
         let manifest = text(&format!("{folder}/Cargo.toml"));
@@ -86,13 +87,18 @@ fn crates_depend_only_downwards() {
                 assert!(!dataflow || of == "runners", "{of} may not turn on the dataflow");
                 assert!(on != "timely" || of == "engine", "only engine may depend on timely");
                 assert!(on != "burn" || of == "train", "only train may depend on burn");
+                let network = ["axum", "hyper", "hyper-util", "tokio", "tokio-rustls"];
+                let may = of == "serve" || !network.contains(&&*on);
+                assert!(may, "only serve may depend on {on}");
             }
         }
     }
     let manifest = text("Cargo.toml");
     let engine = &section(&manifest, "workspace.dependencies")["engine"];
     assert!(engine.contains("default-features = false"), "engine comes without its dataflow");
-    assert!(!section(&manifest, "dependencies").contains_key("timely"));
+    for name in ["timely", "burn", "axum", "tokio"] {
+        assert!(!section(&manifest, "dependencies").contains_key(name), "{name} is a leaf's");
+    }
 }
 
 #[test]

@@ -74,6 +74,17 @@ impl GoldenJson {
         Ok(GoldenJson { format, version, blocks: blocks.collect::<Result<_>>()? })
     }
 
+    /// The inputs of all rows, block by block.
+    ///
+    /// # Errors
+    /// When they are not the graph's.
+    pub(super) fn inputs(self, graph: &TransformGraph) -> Result<Vec<(usize, Vec<Tensor>)>> {
+        let blocks = self.blocks.into_iter().map(|BlockJson { what, rows, inputs, .. }| {
+            Ok((rows, columns(&what, rows, inputs, graph.inputs())?))
+        });
+        blocks.collect()
+    }
+
     /// Computes all rows again; gives their number.
     ///
     /// # Errors

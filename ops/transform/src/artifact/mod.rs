@@ -185,6 +185,19 @@ impl TransformGraph {
         Ok((graph, checked))
     }
 
+    /// The golden rows of an artifact of this graph: in each block so many rows, and a tensor for each of
+    /// [`TransformGraph::inputs`].
+    ///
+    /// # Errors
+    /// When there are none, or they are another graph's.
+    pub fn golden_rows(&self, directory: &Path) -> Result<Vec<(usize, Vec<crate::Tensor>)>> {
+        let Some(Stored::Memory(bytes)) = files::read(directory)?.stored.remove(GOLDEN) else {
+            return Err(Error::new(ErrorKind::NotFound, format!("there is no `{GOLDEN}`")));
+        };
+        let golden: GoldenJson = json::parse(GOLDEN, golden::FORMAT, &bytes)?;
+        golden.inputs(self)
+    }
+
     /// The identity of what the graph computes: SHA-256 over its canonical form and its assets.
     ///
     /// # Errors

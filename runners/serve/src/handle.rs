@@ -1,0 +1,279 @@
+//! `handle`: a request in, an answer out, without any network.
+
+use std::sync::Arc;
+
+use model::Task;
+use percent_encoding::percent_decode_str;
+
+use crate::answer;
+use crate::failure::{Code, Failure};
+use crate::metadata::{metadata, status};
+use crate::models::{Choice, Models};
+use crate::request::{Body, Rows};
+use crate::servable::{DEFAULT, Method, Servable};
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// HTTP's code.
+    pub status: u16,
+    /// JSON; nothing for paths that are none of ours.
+    pub body: Vec<u8>,
+    /// What it was about, for metrics.
+    pub about: About,
+}
+
+/// What a request was about. Names that are not served are left out, so that strangers make up none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// The model.
+    pub model: String,
+    /// The version that has answered.
+    pub version: Option<u64>,
+    /// `predict`, `classify`, `regress`, `status` or `metadata`.
+    pub method: &'static str,
+    /// Rows that were answered.
+    pub rows: usize,
+}
+
+/// Answers a request to the paths of TensorFlow Serving's REST API. `path` is as it came, without a query.
+pub fn handle(models: &Models, method: &str, path: &str, body: &[u8]) -> Response {
+    let mut about = About::default();
+    if strip(path, "/v1/").is_none() {
+        return Response { status: Code::NotFound.http(), body: Vec::new(), about };
+    }
+    match answer(models, method, path, body, &mut about) {
+        Ok(body) => Response { status: 200, body, about },
+        Err(failure) => Response { status: failure.code.http(), body: failure.body(), about },
+    }
+}
+
+/// What a path asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Route {
+    model: String,
+    choice: Choice,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Method(Method),
+    Status,
+    Metadata,
+}
+
+fn answer(
+    models: &Models,
+    method: &str,
+    path: &str,
+    body: &[u8],
+    about: &mut About,
+) -> Result<Vec<u8>, Failure> {
+    let route = route(method, path)?
+        .ok_or_else(|| Failure::invalid(format!("Malformed request: {method} {path}")))?;
+    let Route { model, choice, what } = route;
+    if models.get(&model).is_some() {
+        about.model.clone_from(&model);
+    }
+    let json = |value: serde_json::Value| value.to_string().into_bytes();
+    match what {
+        What::Status | What::Metadata if model.is_empty() => {
+            Err(Failure::invalid("Missing model name in request."))
+        }
+        What::Status => {
+            about.method = "status";
+            Ok(json(status(models, &model, &choice)?))
+        }
+        What::Metadata => {
+            about.method = "metadata";
+            let (version, servable) = models.find(&model, &choice)?;
+            about.version = Some(version);
+            Ok(json(metadata(&model, version, &servable)))
+        }
+        What::Method(method) => {
+            about.method = method.name();
+            let body = Body::read(body)?;
+            if method != Method::Predict {
+                body.check_examples()?;
+            }
+            let (version, servable) = models.find(&model, &choice)?;
+            about.version = Some(version);
+            let (rows, answered) = match method {
+                Method::Predict => predict(&servable, &body)?,
+                Method::Classify | Method::Regress => score(&servable, &body, method)?,
+            };
+            about.rows = rows;
+            Ok(answered)
+        }
+    }
+}
+
+type Answered = Result<(usize, Vec<u8>), Failure>;
+
+fn predict(servable: &Arc<Servable>, body: &Body<'_>) -> Answered {
+    let name = body.signature.as_str();
+    let signature = servable.signature(name).ok_or_else(|| {
+        Failure::invalid(format!("Serving signature name: \"{name}\" not found in signature def"))
+    })?;
+    if signature.inputs().is_empty() {
+        let name = if name.is_empty() { "DEFAULT" } else { name };
+        return Err(Failure::invalid(format!("Failed to get input map for signature: {name}")));
+    }
+    let Rows { n, tensors, format } = body.predict(&signature)?;
+    let outputs = signature.run(n, tensors)?;
+    Ok((n, answer::predictions(&outputs, n, format)))
+}
+
+/// Classifies or regresses.
+fn score(servable: &Arc<Servable>, body: &Body<'_>, method: Method) -> Answered {
+    let name = body.signature.as_str();
+    if !["", DEFAULT, method.name()].contains(&name) {
+        let known = servable.signatures().into_iter().find(|(known, _)| *known == name);
+        return Err(Failure::invalid(match known {
+            Some((_, other)) => other_method(method, other),
+            None => format!("No signature was found with the name: {name}"),
+        }));
+    }
+    let its_own = match servable.task() {
+        None => Method::Predict,
+        Some(Task::Regression) => Method::Regress,
+        Some(Task::Binary | Task::Multiclass { .. }) => Method::Classify,
+    };
+    let (Some(task), Some(signature), true) =
+        (servable.task(), servable.signature(DEFAULT), its_own == method)
+    else {
+        return Err(Failure::invalid(other_method(method, its_own)));
+    };
+    let Rows { n, tensors, .. } = body.examples(&signature)?;
+    let scores = signature.scores(n, tensors)?;
+    let body = match task {
+        Task::Regression => answer::regressions(&scores),
+        Task::Multiclass { classes } => answer::classes(scores.chunks_exact(classes.max(1))),
+        Task::Binary => {
+            let both: Vec<f32> = scores.iter().flat_map(|score| [1.0 - score, *score]).collect();
+            answer::classes(both.chunks_exact(2))
+        }
+    };
+    Ok((n, body))
+}
+
+fn other_method(wanted: Method, found: Method) -> String {
+    let what = if wanted == Method::Regress { "regression" } else { "classification" };
+    format!(
+        "Expected {what} signature method_name to be tensorflow/serving/{}. Was: \
+         tensorflow/serving/{}",
+        wanted.name(),
+        found.name()
+    )
+}
+
+/// What is behind the beginning of a path, whose letters may be of any case.
+fn strip<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+    let (start, rest) = path.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
+
+/// Takes a path apart; `None` where it is none of the API's.
+fn route(method: &str, path: &str) -> Result<Option<Route>, Failure> {
+    let Some(rest) = strip(path, "/v1/models") else { return Ok(None) };
+    let (of, what) = match method {
+        "POST" => {
+            let Some((of, action)) = rest.rsplit_once(':') else { return Ok(None) };
+            let all = [Method::Predict, Method::Classify, Method::Regress];
+            let method = all.into_iter().find(|method| action.eq_ignore_ascii_case(method.name()));
+            let Some(method) = method else { return Ok(None) };
+            (of, What::Method(method))
+        }
+        "GET" => match rest.rsplit_once('/') {
+            Some((of, last)) if last.eq_ignore_ascii_case("metadata") && !of.is_empty() => {
+                (of, What::Metadata)
+            }
+            _ => (rest, What::Status),
+        },
+        _ => return Ok(None),
+    };
+    let parts: Vec<&str> = of.split('/').skip(1).collect();
+    if parts.iter().any(|part| part.is_empty() || part.contains(':')) {
+        return Ok(None);
+    }
+    let (name, choice) = match parts.as_slice() {
+        [] if of.is_empty() && what == What::Status => ("", Choice::Latest),
+        [name] => (*name, Choice::Latest),
+        [name, word, number]
+            if word.eq_ignore_ascii_case("versions")
+                && number.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            let version = number.parse::<i64>().map_err(|_| {
+                Failure::invalid(format!("Failed to convert version: {number} to numeric."))
+            })?;
+            (*name, Choice::Number(version as u64))
+        }
+        [name, word, label] if word.eq_ignore_ascii_case("labels") => {
+            (*name, Choice::Label(decoded(label)))
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Route { model: decoded(name), choice, what }))
+}
+
+fn decoded(part: &str) -> String {
+    percent_decode_str(part).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_taken_apart_as_tensorflow_serving_does() {
+        let check = |method: &str, path: &str, expected: Option<(&str, Choice, What)>| {
+            let found = route(method, path).unwrap();
+            let expected = expected.map(|(model, choice, what)| Route {
+                model: model.to_owned(),
+                choice,
+                what,
+            });
+            assert_eq!(found, expected, "{method} {path}");
+        };
+        let predict = What::Method(Method::Predict);
+        let number = Choice::Number(50);
+        check("POST", "/v1/models/foo:predict", Some(("foo", Choice::Latest, predict)));
+        check("POST", "/V1/Models/foo:PREDICT", Some(("foo", Choice::Latest, predict)));
+        check("POST", "/v1/models/a%2Fb%3a:predict", Some(("a/b:", Choice::Latest, predict)));
+        check("POST", "/v1/models/foo/versions/50:predict", Some(("foo", number.clone(), predict)));
+        let label = Choice::Label("s t".to_owned());
+        let classify = What::Method(Method::Classify);
+        check("POST", "/v1/models/foo/labels/s%20t:classify", Some(("foo", label, classify)));
+        check("GET", "/v1/models", Some(("", Choice::Latest, What::Status)));
+        check("GET", "/v1/models/foo", Some(("foo", Choice::Latest, What::Status)));
+        check("GET", "/v1/models/metadata", Some(("metadata", Choice::Latest, What::Status)));
+        check("GET", "/v1/models/foo/metadata", Some(("foo", Choice::Latest, What::Metadata)));
+        let path = "/v1/models/foo/versions/50/metadata";
+        check("GET", path, Some(("foo", number, What::Metadata)));
+        for path in [
+            "/v1/foo",
+            "/v1/models",
+            "/v1/models/",
+            "/v1/models/:predict",
+            "/v1/models/foo",
+            "/v1/models/foo:explain",
+            "/v1/models/foo/version/50:predict",
+            "/v1/models/foo/versions/HELLO:regress",
+            "/v1/models/foo/label/x:regress",
+            "/v1/models/foo/versions/50/labels/x:regress",
+            "/v1/models/foo/metadata",
+            "/v1/models/foo/bar:predict",
+            "/v1/models/foo:bar:predict",
+        ] {
+            check("POST", path, None);
+        }
+        for path in ["/v1/models/debug/model_name", "/v1/models/foo:predict", "/v1/models/foo/"] {
+            check("GET", path, None);
+        }
+        check("PUT", "/v1/models/foo:predict", None);
+        let error = route("POST", "/v1/models/foo/versions/18446744073709551615:regress");
+        let message = "Failed to convert version: 18446744073709551615 to numeric.";
+        assert_eq!(error.unwrap_err().message, message);
+    }
+}

@@ -1,0 +1,6 @@
+//! The handler without sockets: TensorFlow Serving's shapes and messages, and the bits of predictions.
+#![allow(clippy::unwrap_used)]
+
+mod fixture;
+mod messages;
+mod shapes;
