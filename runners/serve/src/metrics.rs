@@ -78,7 +78,7 @@ impl Metrics {
             );
         }
         let name = "frazil_request_duration_seconds";
-        head(&mut out, name, "histogram", "From the last byte of a request to its answer.");
+        head(&mut out, name, "histogram", "From the headers of a request to its answer.");
         for ((model, method), histogram) in &counts.latencies {
             let of = format!("model=\"{}\",method=\"{method}\"", escaped(model));
             let mut sum = 0;

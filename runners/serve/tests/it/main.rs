@@ -3,4 +3,5 @@
 
 mod fixture;
 mod messages;
+mod network;
 mod shapes;

@@ -1,0 +1,107 @@
+//! The network layer inside of this process: TLS, and what clients must not be able to hold up.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
+use serve::{Models, Options, serve};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use crate::fixture::{ROW, all};
+
+/// Made by `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 36500
+/// -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE`.
+const CERTIFICATE: &str = "certificate.pem";
+const KEY: &str = "key.pem";
+
+fn file(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(name)
+}
+
+/// Runs a server while something is asked of it.
+fn with_server(models: Models, options: Options, ask: impl FnOnce(&str)) {
+    let stop = AtomicBool::new(false);
+    let (sender, receiver) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let server = scope.spawn(|| {
+            let log: serve::Log = Arc::new(|_| {});
+            let started = |address: &str| sender.send(address.to_owned()).unwrap();
+            serve(models, options, &log, started, || stop.load(Ordering::SeqCst))
+        });
+        let address = receiver.recv().unwrap();
+        // Also when it panics: the scope waits for the server.
+        let asked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ask(&address)));
+        stop.store(true, Ordering::SeqCst);
+        server.join().unwrap().unwrap();
+        asked.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    });
+}
+
+fn options() -> Options {
+    Options {
+        listen: "127.0.0.1:0".to_owned(),
+        // Directories of these models are not there: nothing is ever looked at again.
+        poll: Duration::from_hours(1),
+        ..Options::default()
+    }
+}
+
+fn predict() -> String {
+    let body = format!("{{\"instances\": [{ROW}]}}");
+    format!(
+        "POST /v1/models/taxi:predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn answer(stream: &mut impl Read) -> String {
+    let mut text = Vec::new();
+    let _ = stream.read_to_end(&mut text);
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn tls_is_spoken() {
+    let options = Options { tls: Some((file(CERTIFICATE), file(KEY))), ..options() };
+    with_server(all(), options, |address| {
+        let address = address.strip_prefix("https://").unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(file(CERTIFICATE)).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").unwrap();
+        let client = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut stream = StreamOwned::new(client, TcpStream::connect(address).unwrap());
+        stream.write_all(predict().as_bytes()).unwrap();
+        let text = answer(&mut stream);
+        assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
+        assert!(text.contains("\r\n\r\n{\"predictions\":["), "{text}");
+        // Without TLS there is no answer.
+        let mut plain = TcpStream::connect(address).unwrap();
+        plain.write_all(predict().as_bytes()).unwrap();
+        assert!(!answer(&mut plain).contains("HTTP/1.1 200"));
+    });
+}
+
+#[test]
+fn a_full_house_lets_others_wait_and_not_for_ever() {
+    let options =
+        Options { max_connections: 1, header_timeout: Duration::from_millis(300), ..options() };
+    with_server(all(), options, |address| {
+        let address = address.strip_prefix("http://").unwrap();
+        let mut silent = TcpStream::connect(address).unwrap();
+        let mut other = TcpStream::connect(address).unwrap();
+        other.write_all(predict().as_bytes()).unwrap();
+        assert!(answer(&mut other).starts_with("HTTP/1.1 200"));
+        assert_eq!(answer(&mut silent), "");
+    });
+}
