@@ -186,6 +186,7 @@ fn documents_name_only_what_exists() {
         "ops/src/stats/traps.md",
         "ops/src/validate/traps.md",
         "ops/transform/src/traps.md",
+        "runners/serve/src/traps.md",
     ];
     let tops = ["engine/", "ops/", "datasets/", "runners/", "tests/", "benches/", ".ci/"];
     for document in documents {

@@ -14,6 +14,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// Lists of one that may be around a single value.
+const MOST_LISTS: usize = 8;
+
 /// What is wrong with a value, in TensorFlow Serving's words.
 pub(crate) type Wrong = String;
 
@@ -194,22 +197,27 @@ fn is_flat(mut cursor: Cursor<'_>) -> bool {
 }
 
 impl Column {
-    /// One value, in any number of lists around it.
+    /// One value, with lists of one around it, a few at most.
     fn single(&mut self, cursor: &mut Cursor<'_>, dtype: DType) -> Result<(), Wrong> {
-        let mut depth = 0;
+        let mut lists = Vec::new();
         while cursor.kind() == Kind::Array {
-            let n = cursor.len();
-            if n != 1 {
-                return Err(format!("Expecting tensor size: 1 but got: {n}"));
+            if lists.len() == MOST_LISTS {
+                let depth = lists.len();
+                let message = "Encountered list at unexpected level";
+                return Err(format!("{message}: {depth} expected < {depth}"));
             }
+            lists.push(*cursor);
             cursor.open();
-            cursor.more();
-            depth += 1;
+            if !cursor.more() {
+                return Err("Expecting tensor size: 1 but got: 0".to_owned());
+            }
         }
         self.leaf(cursor, dtype)?;
-        (0..depth).for_each(|_| {
-            cursor.more();
-        });
+        while let Some(list) = lists.pop() {
+            if cursor.more() {
+                return Err(format!("Expecting tensor size: 1 but got: {}", list.len()));
+            }
+        }
         Ok(())
     }
 

@@ -190,18 +190,6 @@ impl<'a> Cursor<'a> {
         n
     }
 
-    /// The place of a member's value in an object, of the first with this name.
-    pub(crate) fn member(mut self, name: &str) -> Option<Cursor<'a>> {
-        self.open();
-        while self.more() {
-            if self.key() == name.as_bytes() {
-                return Some(self);
-            }
-            self.skip();
-        }
-        None
-    }
-
     /// The text of `{"b64": "…"}`, where it is nothing else.
     pub(crate) fn base64(mut self) -> Option<Cow<'a, [u8]>> {
         if self.kind() != Kind::Object {
@@ -275,8 +263,6 @@ mod tests {
         let text = br#" { "a" : [ 1 , -2.5e3, NaN ] , "\u0062": "x\n\ud83d\ude00\/", "c": {} } "#;
         let mut cursor = Cursor::new(text);
         assert_eq!(cursor.kind(), Kind::Object);
-        assert_eq!(cursor.member("c").unwrap().kind(), Kind::Object);
-        assert!(cursor.member("d").is_none());
         cursor.open();
         assert!(cursor.more());
         assert_eq!(&*cursor.key(), b"a");
@@ -316,7 +302,7 @@ mod tests {
         for start in 0..text.len() {
             for end in start..=text.len() {
                 let mut cursor = Cursor::new(&text[start..end]);
-                let _ = (cursor.shown(), cursor.len(), cursor.base64(), cursor.member("c"));
+                let _ = (cursor.shown(), cursor.len(), cursor.base64());
                 let _ = (cursor.key(), cursor.string(), cursor.number());
                 cursor.skip();
             }

@@ -19,8 +19,41 @@ use crate::syntax;
 /// A body that is JSON, and an object.
 pub(crate) struct Body<'a> {
     root: Cursor<'a>,
+    members: Members<'a>,
     /// The signature that is asked for; empty for the default.
     pub(crate) signature: String,
+}
+
+/// Where the values of the root's members are, of the first with each name.
+#[derive(Default)]
+struct Members<'a> {
+    signature_name: Option<Cursor<'a>>,
+    instances: Option<Cursor<'a>>,
+    inputs: Option<Cursor<'a>>,
+    examples: Option<Cursor<'a>>,
+    context: Option<Cursor<'a>>,
+}
+
+impl<'a> Members<'a> {
+    fn of(mut root: Cursor<'a>) -> Self {
+        let mut members = Members::default();
+        root.open();
+        while root.more() {
+            let member = match &*root.key() {
+                b"signature_name" => Some(&mut members.signature_name),
+                b"instances" => Some(&mut members.instances),
+                b"inputs" => Some(&mut members.inputs),
+                b"examples" => Some(&mut members.examples),
+                b"context" => Some(&mut members.context),
+                _ => None,
+            };
+            if let Some(member) = member {
+                member.get_or_insert(root);
+            }
+            root.skip();
+        }
+        members
+    }
 }
 
 /// Whether rows or columns were sent, and so are answered.
@@ -51,11 +84,12 @@ impl<'a> Body<'a> {
             Failure::invalid(format!("JSON Parse error: {message} at offset: {offset}"))
         })?;
         let root = Cursor::new(text);
-        let body = Body { root, signature: String::new() };
+        let mut body = Body { root, members: Members::default(), signature: String::new() };
         if root.kind() != Kind::Object {
             return Err(body.wrong("Is not object"));
         }
-        let signature = match root.member("signature_name") {
+        body.members = Members::of(root);
+        body.signature = match body.members.signature_name {
             None => String::new(),
             Some(mut name) if name.kind() == Kind::String => {
                 String::from_utf8_lossy(&name.string()).into_owned()
@@ -65,7 +99,7 @@ impl<'a> Body<'a> {
                 return Err(body.wrong(wrong));
             }
         };
-        Ok(Body { root, signature })
+        Ok(body)
     }
 
     fn wrong(&self, why: &str) -> Failure {
@@ -74,7 +108,7 @@ impl<'a> Body<'a> {
 
     /// The rows of a request to predict.
     pub(crate) fn predict(&self, signature: &Signature<'_>) -> Read<Rows> {
-        match (self.root.member("instances"), self.root.member("inputs")) {
+        match (self.members.instances, self.members.inputs) {
             (Some(_), Some(_)) => Err(self.wrong(
                 "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist ",
             )),
@@ -92,10 +126,10 @@ impl<'a> Body<'a> {
 
     /// Checks a request to classify or regress as far as that is possible without knowing the model.
     pub(crate) fn check_examples(&self) -> Read<()> {
-        if let Some(context) = self.root.member("context") {
+        if let Some(context) = self.members.context {
             check_example(context)?;
         }
-        let Some(mut list) = self.root.member("examples") else {
+        let Some(mut list) = self.members.examples else {
             return Err(
                 self.wrong("When method is classify, key 'examples' is expected and was not found")
             );
@@ -116,8 +150,8 @@ impl<'a> Body<'a> {
 
     /// The rows of a request to classify or regress, which was checked.
     pub(crate) fn examples(&self, signature: &Signature<'_>) -> Read<Rows> {
-        let context = self.root.member("context");
-        let mut list = self.root.member("examples").unwrap_or(self.root);
+        let context = self.members.context;
+        let mut list = self.members.examples.unwrap_or(self.root);
         let mut columns = Columns::new(signature.inputs());
         let mut n = 0;
         list.open();

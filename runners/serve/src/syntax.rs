@@ -385,4 +385,41 @@ mod tests {
             assert!(super::check(&text[..n]).is_err(), "{n}");
         }
     }
+
+    #[test]
+    fn another_parser_agrees() {
+        let seeds: [&[u8]; 3] = [
+            br#"{"a": [1, -2.5e3, "x\n\ud83d\ude00", {"b": null}], "c": true, "d": ""}"#,
+            br#"[[], {}, [0, 0.5, 1e5, -0], false, "\\ \" \u00e9", {"": {"a": [[]]}}]"#,
+            b" { \"k\" : [ 12345678901234567890 , 1E-7 ] , \"k\" : null } ",
+        ];
+        let bytes = br#"{}[]:,"\ntfu0123456789eE+-. "#;
+        let mut state = 1u64;
+        let mut below = |n: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as usize % n
+        };
+        let mut n = [0; 2];
+        for i in 0..30_000 {
+            let mut text = seeds[i % 3].to_vec();
+            for _ in 0..=below(2) {
+                let at = below(text.len());
+                match below(3) {
+                    0 => text[at] = bytes[below(bytes.len())],
+                    1 => text.insert(at, bytes[below(bytes.len())]),
+                    _ => drop(text.remove(at)),
+                }
+            }
+            // A list, behind whose end neither of the two looks.
+            text.insert(0, b'[');
+            text.push(b']');
+            let mut stream =
+                serde_json::Deserializer::from_slice(&text).into_iter::<serde_json::Value>();
+            let other = stream.next().is_some_and(|value| value.is_ok());
+            let ours = super::check(&text).is_ok();
+            assert_eq!(ours, other, "{}", String::from_utf8_lossy(&text));
+            n[usize::from(ours)] += 1;
+        }
+        assert!(n.iter().all(|n| *n > 1_000), "{n:?}");
+    }
 }

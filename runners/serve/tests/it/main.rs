@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod fixture;
+mod hostile;
 mod messages;
 mod network;
 mod shapes;
