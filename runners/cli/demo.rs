@@ -5,6 +5,8 @@ use clap::Parser;
 
 use crate::args::{Cli, Command, DemoArgs, StatsSubcommand};
 use crate::failure::{Done, Failure};
+#[cfg(feature = "serve")]
+use crate::push;
 #[cfg(feature = "train")]
 use crate::train;
 use crate::{
@@ -60,16 +62,20 @@ pub(crate) fn run(args: &DemoArgs) -> Done {
     step(&["graph", "svg", &frozen, "-o", &picture])?;
     let model = format!("{dir}/model");
     let (config, evaluation) = (format!("{dir}/eval_config.json"), format!("{dir}/evaluation"));
+    let serving = format!("{dir}/serving");
     if cfg!(feature = "train") {
         datasets::artifacts::write_atomic(&config, EXPECTED.as_bytes())?;
         let learn = ["train", &train, "--eval", &eval, "--graph", &frozen, "--label", "tips_xf"];
         let how = ["--epochs", "20", "--learning-rate", "0.005", "-o", &model, "--overwrite"];
         step(&[&learn[..], &how].concat())?;
+        let push = ["push", &model, "--to", &serving, "--blessing", &evaluation];
         let judge = ["evaluate", &eval, "--model", &model, "--config", &config];
-        match step(&[&judge[..], &["-o", &evaluation, "--overwrite"]].concat()) {
-            // Few rows make no good model.
-            Ok(()) | Err(Failure::Data) => {}
-            Err(failure) => return Err(failure),
+        // Few rows make no good model, which is not pushed, then.
+        for command in [&[&judge[..], &["-o", &evaluation, "--overwrite"]].concat(), &push[..]] {
+            match step(command) {
+                Ok(()) | Err(Failure::Data) => {}
+                Err(failure) => return Err(failure),
+            }
         }
     }
 
@@ -92,6 +98,10 @@ pub(crate) fn run(args: &DemoArgs) -> Done {
         let kind = ["--architecture", "encoder", "--width", "64", "--batch", "64", "--epochs", "2"];
         step(&[&learn[..], &kind, &["-o", &encoder, "--overwrite"]].concat())?;
     }
+    #[cfg(all(feature = "train", feature = "serve"))]
+    if std::path::Path::new(&serving).exists() {
+        ask(&serving)?;
+    }
     output::print(&format!(
         "
 What is where:
@@ -110,6 +120,7 @@ What is where:
   {examples}/  the data in two splits, shuffled: to learn from, and to judge by
   {model}/  a wide and deep network behind the graph: would the tip be generous?
   {evaluation}/  how good it is, slice by slice: a page, numbers, and the blessing
+  {serving}/  the model as it is served, under the number of its version
   {dir}/texts/  sentences, the inputs of a BERT model, and a model that tells right ones from wrong
 
 What to type next:
@@ -120,11 +131,72 @@ What to type next:
   frazil graph show {frozen}
   frazil transform {drifted} --graph {frozen} -o {dir}/next-transformed
   frazil predict {drifted} --model {model} -o {dir}/scored --keep trip_id
+  frazil serve --model taxi={serving}
   frazil evaluate {drifted} --model {model} --baseline {evaluation} --slice payment_type
   frazil stats {input} --processes 2 --workers 1 -o {dir}/again.pb && cmp {binary} {dir}/again.pb
   frazil --help
 "
     ))
+}
+
+/// A trip, as a client sends it.
+#[cfg(all(feature = "train", feature = "serve"))]
+const REQUEST: &str = r#"{"instances": [{"fare": 12.5, "tips": 0, "trip_miles": 3.2, "trip_seconds": 840,
+    "payment_type": "Credit Card", "company": "Taxi Affiliation Services"}]}"#;
+
+/// Serves what was pushed, for one request.
+#[cfg(all(feature = "train", feature = "serve"))]
+fn ask(serving: &str) -> Done {
+    use std::io::{Read, Write};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use ::serve::{ModelConfig, Models, Options, Policy};
+
+    let failed = |e: &std::io::Error| engine::Error::io("ask the model that is served", e);
+    let config = ModelConfig {
+        name: "taxi".to_owned(),
+        directory: serving.into(),
+        policy: Policy::default(),
+        labels: std::collections::BTreeMap::new(),
+    };
+    output::note(&format!("$ frazil serve --model taxi={serving}\n"));
+    let models = Models::new(vec![config])?;
+    let options = Options { listen: "127.0.0.1:0".to_owned(), ..Options::default() };
+    let is_over = &AtomicBool::new(false);
+    let answer = std::thread::scope(|scope| {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let server = scope.spawn(move || {
+            let log: ::serve::Log = Arc::new(|line: &str| output::note(&format!("{line}\n")));
+            let started = move |address: &str| drop(sender.send(address.to_owned()));
+            let stop = || is_over.load(Ordering::Relaxed);
+            ::serve::serve(models, options, &log, started, stop)
+        });
+        let ask = || -> std::io::Result<String> {
+            let address: String = receiver.recv().map_err(std::io::Error::other)?;
+            let host = address.trim_start_matches("http://");
+            let path = "/v1/models/taxi:predict";
+            output::note(&format!("$ curl {address}{path} -d '{REQUEST}'\n"));
+            let mut socket = std::net::TcpStream::connect(host)?;
+            let length = REQUEST.len();
+            write!(
+                socket,
+                "POST {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+                 Content-Length: {length}\r\n\r\n{REQUEST}"
+            )?;
+            let mut answer = String::new();
+            socket.read_to_string(&mut answer)?;
+            Ok(answer)
+        };
+        let answer = ask();
+        is_over.store(true, Ordering::Relaxed);
+        match server.join() {
+            Ok(ended) => ended.and_then(|()| answer.map_err(|e| failed(&e))),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })?;
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    output::print(&format!("{}\n", body.trim_end()))
 }
 
 /// Runs one command, as if it had been typed.
@@ -149,6 +221,8 @@ fn step(words: &[&str]) -> Done {
         Ok(Command::Evaluate(args)) => evaluate::run(&args),
         #[cfg(feature = "train")]
         Ok(Command::Train(args)) => train::run(&args),
+        #[cfg(feature = "serve")]
+        Ok(Command::Push(args)) => push::run(&args),
         Ok(_) => Ok(()),
         Err(error) => Err(engine::Error::invalid("the demo's own command is wrong")
             .with_detail(error.to_string())

@@ -422,9 +422,13 @@ fn the_demo_shows_what_there_is() {
     made.extend(["stats.pbtxt", "taxi.star", "texts", "transformed"]);
     if cfg!(feature = "train") {
         made.extend(["eval_config.json", "evaluation", "model"]);
-        made.sort_unstable();
         assert!(place.path("d/evaluation/BLESSED").exists(), "{}", ran.stdout);
         assert!(place.path("d/texts/model/model.json").exists());
+        if cfg!(feature = "serve") {
+            made.push("serving");
+            assert!(ran.stdout.contains("{\n    \"predictions\": ["), "{}", ran.stdout);
+        }
+        made.sort_unstable();
     }
     assert_eq!(place.names("d"), made);
     assert!(ran.stderr.contains("$ frazil stats d/data/trips@8.tfrecord"), "{}", ran.stderr);
