@@ -141,7 +141,7 @@ What to type next:
 
 /// A trip, as a client sends it.
 #[cfg(all(feature = "train", feature = "serve"))]
-const REQUEST: &str = r#"{"instances": [{"fare": 12.5, "tips": 0, "trip_miles": 3.2, "trip_seconds": 840,
+const REQUEST: &str = r#"{"instances": [{"fare": 12.5, "trip_miles": 3.2, "trip_seconds": 840,
     "payment_type": "Credit Card", "company": "Taxi Affiliation Services"}]}"#;
 
 /// Serves what was pushed, for one request.

@@ -245,6 +245,30 @@ fn a_training_has_the_same_bytes_for_any_threads() {
 }
 
 #[test]
+fn a_training_that_was_killed_goes_on_to_the_same_bytes() {
+    use std::io::{BufRead, BufReader};
+
+    let place = place();
+    let command =
+        ["train", "train.csv", "--eval", "eval.csv", "--graph", "graph", "--label", "y_xf"];
+    let how = ["--hidden", "16", "--batch", "64", "--epochs", "12", "--patience", "12", "-o"];
+    let command = [&command[..], &how].concat();
+    place.ok(&[&command[..], &["whole"]].concat());
+    let killed = [&command[..], &["killed"]].concat();
+    let mut child = place.command(&killed).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    // The heading, and two epochs.
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert_eq!(lines.take(3).filter(Result::is_ok).count(), 3);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!place.path("killed").exists() && place.path("killed.checkpoint").exists());
+    let said = place.ok(&killed).stderr;
+    assert!(!said.contains("\n    1 "), "{said}");
+    assert!(!place.path("killed.checkpoint").exists());
+    assert!(files(&place.path("whole")) == files(&place.path("killed")));
+}
+
+#[test]
 fn what_no_model_is_made_of_or_by_is_said() {
     let place = place();
     let check = |args: &str, expected: &str| {
