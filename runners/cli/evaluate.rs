@@ -192,6 +192,8 @@ struct Found {
     baseline: Option<Evaluation>,
     receipt: Receipt,
     config: Config,
+    /// The model's fingerprint, if there is one.
+    model: Option<String>,
 }
 
 pub(crate) fn run(args: &EvaluateArgs) -> Done {
@@ -203,9 +205,10 @@ pub(crate) fn run(args: &EvaluateArgs) -> Done {
     if !is_leader {
         return Ok(());
     }
-    let Found { evaluation, baseline, receipt, config } = found;
+    let Found { evaluation, baseline, receipt, config, model } = found;
     let require = args.intervals.require_significance;
-    let validation = validate(&evaluation, baseline.as_ref(), &config.thresholds, require);
+    let mut validation = validate(&evaluation, baseline.as_ref(), &config.thresholds, require);
+    validation.model = model;
     if let Some(path) = &args.output.output {
         let _writing = interrupt::writing();
         write_evaluation(path, &evaluation, baseline.as_ref(), &validation, args.output.overwrite)?;
@@ -244,6 +247,7 @@ fn compute(args: &EvaluateArgs, run: &Run) -> Result<Found> {
             .with_hint("Leave out `--states`: evaluate the data itself."));
     }
     let models = Models::load(args)?;
+    let model = models.as_ref().map(|models| models.model.fingerprint.clone());
     let (options, config) = options(args, models.as_ref())?;
     if let Some(path) = &args.output.output
         && run.is_leader()
@@ -279,7 +283,7 @@ fn compute(args: &EvaluateArgs, run: &Run) -> Result<Found> {
         return Err(Error::invalid(format!("the baseline is of a {} task", baseline.task.name()))
             .with_hint("Compare evaluations of one task."));
     }
-    Ok(Found { evaluation, baseline, receipt: ran.receipt, config })
+    Ok(Found { evaluation, baseline, receipt: ran.receipt, config, model })
 }
 
 /// The columns that are looked at.

@@ -128,6 +128,21 @@ fn what_is_not_blessed_is_not_pushed_unless_it_is_forced() {
 }
 
 #[test]
+fn a_verdict_is_of_the_model_that_was_evaluated() {
+    let place = trained();
+    place.ok(&["generate", "rows", "--rows", "300", "--shards", "1", "-q"]);
+    let config = r#"{"metrics_specs": [{"metrics": [{"class_name": "ExampleCount",
+        "threshold": {"value_threshold": {"lower_bound": {"value": 1}}}}]}]}"#;
+    place.write("config.json", config);
+    let evaluate = ["evaluate", "rows", "--model", "model-1", "--config", "config.json"];
+    place.ok(&[&evaluate[..], &["-o", "evaluation", "-q"]].concat());
+    let push = |model| ["push", model, "--to", "base", "--blessing", "evaluation"];
+    let said = place.fails(&push("model-2"));
+    assert!(said.contains("the blessing in `evaluation` is another model's"), "{said}");
+    assert_eq!(place.ok(&push("model-1")).stderr, "");
+}
+
+#[test]
 fn an_older_version_can_be_pushed_again() {
     let place = trained();
     place.ok(&["push", "model-1", "--to", "base", "--version", "10"]);

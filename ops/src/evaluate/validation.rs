@@ -27,6 +27,9 @@ pub struct Validation {
     pub missing_slices: Vec<String>,
     /// Metrics that a threshold names and nobody has measured.
     pub missing_metrics: Vec<String>,
+    /// The fingerprint of the model, where it is known which was evaluated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 /// One comparison of a metric in a slice.
@@ -84,6 +87,7 @@ pub fn validate(
         checks: Vec::new(),
         missing_slices: Vec::new(),
         missing_metrics: Vec::new(),
+        model: None,
     };
     let overall = [SliceSpec { features: Vec::new() }];
     for spec in thresholds {
