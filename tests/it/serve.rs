@@ -249,6 +249,13 @@ fn what_is_too_much_or_too_late_is_refused() {
     let place = trained();
     let args = ["--model", "taxi=model-1", "--max-concurrent", "1", "--timeout", "20"];
     let server = Server::start(&place, &args);
+    let first = server.begin();
+    let refused = server.post(BODY);
+    assert_eq!(refused.0, 429, "{}", refused.2);
+    // A sender that goes away is not waited for.
+    drop(first);
+    server.wait_for("/metrics", |answer| answer.2.contains("frazil_requests_in_flight 0\n"));
+    server.score();
     let mut first = server.begin();
     let refused = server.post(BODY);
     assert_eq!(refused.0, 429, "{}", refused.2);

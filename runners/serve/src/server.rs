@@ -12,6 +12,10 @@
 //!
 //! Answers are computed on threads of their own, as many as there are cores: a long one, or a large body,
 //! holds up neither new connections nor other requests.
+//!
+//! Requests are not put together into batches: networks answer row by row, so that a row's bits do not
+//! depend on its neighbours, and all else is 8 µs for a row of taxi trips alone, 3 µs beside 63 others. A
+//! request over loopback is some 35 µs of one core.
 
 use std::future::poll_fn;
 use std::path::PathBuf;
@@ -315,7 +319,7 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
 /// All paths of the API.
 async fn api(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let start = Instant::now();
-    shared.metrics.in_flight.fetch_add(1, Ordering::Relaxed);
+    let _in_flight = InFlight::of(&shared);
     let (about, response) = match answer(&shared, request).await {
         Ok(response) => {
             let handle::Response { status, body, about } = response;
@@ -324,8 +328,23 @@ async fn api(State(shared): State<Arc<Shared>>, request: Request) -> Response {
         Err(failure) => (About::default(), failed(&failure)),
     };
     shared.metrics.count(&about, response.status().as_u16(), start.elapsed());
-    shared.metrics.in_flight.fetch_sub(1, Ordering::Relaxed);
     response
+}
+
+/// Counts a request while it is being answered, also when its sender goes before that.
+struct InFlight(Arc<Shared>);
+
+impl InFlight {
+    fn of(shared: &Arc<Shared>) -> Self {
+        shared.metrics.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight(shared.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.metrics.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 async fn answer(shared: &Arc<Shared>, request: Request) -> Result<handle::Response, Failure> {
