@@ -258,7 +258,7 @@ fn a_training_that_was_killed_goes_on_to_the_same_bytes() {
     let mut child = place.command(&killed).stderr(std::process::Stdio::piped()).spawn().unwrap();
     // The heading, and two epochs.
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    assert_eq!(lines.take(3).filter(Result::is_ok).count(), 3);
+    assert_eq!(lines.take(3).map_while(Result::ok).count(), 3);
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!place.path("killed").exists() && place.path("killed.checkpoint").exists());
