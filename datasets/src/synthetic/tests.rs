@@ -174,7 +174,7 @@ fn no_count_of_words_tells_right_sentences() {
     // For every form and number of words in `s`, right and wrong ones are as frequent.
     for ((form, plurals, label), n) in &seen {
         let other = seen.get(&(*form, *plurals, 1 - label)).copied().unwrap_or(0);
-        assert!((n - other as i32).abs() < 150, "{seen:?}");
+        assert!((n - other).abs() < 150, "{seen:?}");
     }
 }
 
