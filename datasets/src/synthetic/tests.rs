@@ -169,7 +169,7 @@ fn no_count_of_words_tells_right_sentences() {
         let words: Vec<&str> = sentence.trim_end_matches('.').split(' ').collect();
         // Its words in the alphabet's order, without those that only the other half has.
         let plurals = words.iter().filter(|word| word.ends_with('s')).count();
-        *seen.entry((words.contains(&"that"), plurals, label)).or_insert(0) += 1;
+        *seen.entry((words.contains(&"that"), plurals, label)).or_insert(0_i32) += 1;
     }
     // For every form and number of words in `s`, right and wrong ones are as frequent.
     for ((form, plurals, label), n) in &seen {
