@@ -19,8 +19,8 @@ const ADJECTIVES: [&str; 8] = ["old", "young", "small", "big", "happy", "sad", "
 const PREPOSITIONS: [&str; 5] = ["near", "by", "with", "behind", "before"];
 /// In the plural; with an `s` in the singular.
 const VERBS: [&str; 9] = ["walk", "run", "eat", "think", "stop", "play", "work", "read", "wait"];
-/// What one noun does to the other.
-const SEEN: [&str; 4] = ["see", "like", "know", "help"];
+/// What one noun did to the other: the past has no number.
+const SEEN: [&str; 4] = ["saw", "knew", "found", "left"];
 const ADVERBS: [&str; 6] = ["often", "always", "again", "slowly", "today", "here"];
 
 /// A table of sentences.
@@ -104,7 +104,7 @@ impl Texts {
         let (first, second) =
             (noun(subject, adjective, is_plural), noun(other, of_other, !is_plural));
         let between = if form.chance(row, 0.3 + 0.5 * self.drift) {
-            format!("that the {second} {}", of_number(pick(seen, &SEEN), !is_plural))
+            format!("that the {second} {}", pick(seen, &SEEN))
         } else {
             format!("{} the {second}", pick(preposition, &PREPOSITIONS))
         };
