@@ -142,7 +142,8 @@ What to type next:
 /// A trip, as a client sends it.
 #[cfg(all(feature = "train", feature = "serve"))]
 const REQUEST: &str = r#"{"instances": [{"fare": 12.5, "trip_miles": 3.2, "trip_seconds": 840,
-    "payment_type": "Credit Card", "company": "Taxi Affiliation Services"}]}"#;
+    "payment_type": "Credit Card", "company": "Taxi Affiliation Services",
+    "pickup_latitude": 41.88, "pickup_longitude": -87.63, "dropoff_latitude": 41.97, "dropoff_longitude": -87.9}]}"#;
 
 /// Serves what was pushed, for one request.
 #[cfg(all(feature = "train", feature = "serve"))]
