@@ -109,6 +109,7 @@ impl Input {
     }
 
     /// Opens the files with types that are known.
+    #[cfg(feature = "train")]
     pub(crate) fn open_as(
         mut self,
         columns: Vec<String>,
