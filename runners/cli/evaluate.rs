@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use engine::{Batch, Error, PCollection, Pipeline, Receipt, Result};
+use engine::{Error, Pipeline, Receipt, Result};
 use model::{Bundle, Predict};
 use ops::evaluate::{
     Config, EvaluateOptions, Evaluation, Intervals, Method, Replicates, Task, Validation,
@@ -264,10 +264,16 @@ fn compute(args: &EvaluateArgs, run: &Run) -> Result<Found> {
         }
         Some(models) => {
             let fingerprints = models.fingerprints();
-            let (columns, types) = (models.columns(&options), models.input_schema());
-            let (_, source) = input.open(Some(columns), Some(&types), run)?;
+            let types = models.input_schema();
+            let (first, second) = models.steps(&options)?;
+            let (_, source) = input.open(Some(first.columns()), Some(&types), run)?;
             let (pipeline, batches) = Pipeline::read(source);
-            (pipeline, models.predict(&batches, &options)?, fingerprints)
+            let batches = batches.par_do(first);
+            let batches = match second {
+                Some(second) => batches.par_do(second),
+                None => batches,
+            };
+            (pipeline, batches, fingerprints)
         }
     };
     let options = Arc::new(options);
@@ -357,17 +363,6 @@ impl Models {
         format!("{} {baseline}", self.model.fingerprint)
     }
 
-    /// The columns of the input that are needed.
-    fn columns(&self, options: &EvaluateOptions) -> Vec<String> {
-        let baseline = self.baseline.iter().map(|baseline| baseline.predictor.graph());
-        let graphs = [&self.model.graph].into_iter().chain(baseline);
-        let inputs = graphs.flat_map(|graph| graph.inputs().iter().map(|(name, _)| name.clone()));
-        let mut columns: Vec<String> = inputs.chain(beside(options)).collect();
-        columns.sort();
-        columns.dedup();
-        columns
-    }
-
     /// The types of columns that graphs read.
     fn input_schema(&self) -> Schema {
         let mut schema = self.model.graph.input_schema();
@@ -381,12 +376,8 @@ impl Models {
         schema
     }
 
-    /// Lets the models answer, one after the other.
-    fn predict(
-        self,
-        batches: &PCollection<Batch>,
-        options: &EvaluateOptions,
-    ) -> Result<PCollection<Batch>> {
+    /// The models' answers, one after the other.
+    fn steps(self, options: &EvaluateOptions) -> Result<(Predict, Option<Predict>)> {
         let Models { model, baseline } = self;
         let mut kept = beside(options);
         if let Some(baseline) = &baseline {
@@ -399,13 +390,12 @@ impl Models {
             .with_prefix(Self::ANSWERS[0])
             .with_label(&model.graph, Self::LABEL)?;
         first.check_names()?;
-        let batches = batches.par_do(first);
-        let Some(baseline) = baseline else { return Ok(batches) };
+        let Some(baseline) = baseline else { return Ok((first, None)) };
         let mut kept = beside(options);
         kept.extend([Self::LABEL.to_owned(), options.predictions[0].clone()]);
         let second = Predict::new(Arc::new(baseline.predictor), kept).with_prefix(Self::ANSWERS[1]);
         second.check_names()?;
-        Ok(batches.par_do(second))
+        Ok((first, Some(second)))
     }
 }
 
