@@ -12,14 +12,15 @@
 #![allow(clippy::disallowed_methods, reason = "bundles are what this file reads and writes")]
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use engine::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use transform::TransformGraph;
+use transform::artifact::directory::{self, NewDirectory};
+use transform::artifact::sha256;
 
 use crate::inputs::Inputs;
 use crate::predictor::Predictor;
@@ -145,25 +146,15 @@ impl Bundle {
         let model = serde_json::to_vec_pretty(&model).map_err(|e| {
             Error::invalid("the model cannot be written as JSON").with_detail(format!("{e}."))
         })?;
-        let parent = match directory.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let new = NewDirectory::beside(directory)?;
         let failed =
             |e: &std::io::Error| Error::io(format_args!("write `{}`", directory.display()), e);
-        fs::create_dir_all(parent).map_err(|e| failed(&e))?;
-        let beside = tempfile::Builder::new().prefix(".frazil-").tempdir_in(parent);
-        let beside = beside.map_err(|e| failed(&e))?;
-        let new = beside.path().join("new");
-        copy(parts.graph, &new.join(GRAPH)).map_err(|e| failed(&e))?;
-        fs::write(new.join(MODEL), &model).map_err(|e| failed(&e))?;
-        fs::write(new.join(WEIGHTS), &weights).map_err(|e| failed(&e))?;
-        Bundle::load(&new)?;
-        // An earlier bundle is moved aside, so that no moment shows half of two.
-        if directory.exists() {
-            fs::rename(directory, beside.path().join("old")).map_err(|e| failed(&e))?;
+        copy(parts.graph, &new.path().join(GRAPH)).map_err(|e| failed(&e))?;
+        for (name, bytes) in [(MODEL, &model), (WEIGHTS, &weights)] {
+            write(&new.path().join(name), bytes).map_err(|e| failed(&e))?;
         }
-        fs::rename(&new, directory).map_err(|e| failed(&e))?;
+        Bundle::load(new.path())?;
+        new.commit()?;
         Ok(sha256(&model))
     }
 
@@ -240,22 +231,7 @@ impl Bundle {
 /// # Errors
 /// When there is something else, or a bundle that is not to be replaced.
 pub fn check_vacant(directory: &Path, overwrite: bool) -> Result<()> {
-    if !directory.exists() {
-        return Ok(());
-    }
-    let is_empty = fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none());
-    let is_bundle = directory.join(MODEL).is_file();
-    match (is_empty, is_bundle, overwrite) {
-        (true, ..) | (_, true, true) => Ok(()),
-        (_, true, false) => {
-            Err(Error::invalid(format!("`{}` is there already", directory.display()))
-                .with_hint("Give `--overwrite` to replace it, or another directory."))
-        }
-        _ => {
-            Err(Error::invalid(format!("`{}` is something else than a model", directory.display()))
-                .with_hint("Give another directory: nothing but a model is replaced."))
-        }
-    }
+    directory::check_vacant(directory, "model", MODEL, overwrite)
 }
 
 /// The format and version, which a newer writer's file has, too, whatever else is in it.
@@ -275,11 +251,11 @@ fn check_version(bytes: &[u8]) -> std::result::Result<(), String> {
     }
 }
 
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+/// Writes a file that is there after a loss of power, too.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// Copies a directory with all that is in it.
@@ -291,7 +267,8 @@ fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
         if entry.file_type()?.is_dir() {
             copy(&entry.path(), &to)?;
         } else {
-            fs::copy(entry.path(), to)?;
+            fs::copy(entry.path(), &to)?;
+            File::open(&to)?.sync_all()?;
         }
     }
     Ok(())

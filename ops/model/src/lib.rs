@@ -25,7 +25,7 @@ pub use bundle::Bundle;
 pub use encoder::{Encoder, LAYER_NORM_EPSILON};
 pub use inputs::{Ids, Inputs};
 pub use network::Network;
-pub use predictor::{Predict, Predicted, Predictor, features_of};
+pub use predictor::{Predict, Predicted, Predictor, features_of, select};
 pub use spec::{Architecture, Feature, LeftOut, ModelSpec, Task};
 pub use weights::{Array, Weights};
 pub use wide_and_deep::WideAndDeep;

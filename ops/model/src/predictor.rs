@@ -7,7 +7,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 use engine::{Batch, DoFn, Emit, Error, ErrorKind, Result};
 use transform::arrow::{BadRow, feed};
-use transform::{Graph, Tensor, TransformGraph, Type, reject_rows};
+use transform::{Graph, Tensor, TransformGraph, Transformed, Type, emit_transformed};
 
 use crate::inputs::Inputs;
 use crate::network::Network;
@@ -141,7 +141,7 @@ pub fn features_of(graph: &TransformGraph, spec: &ModelSpec) -> Result<Transform
 }
 
 /// The part of a graph that makes these outputs, in this order.
-pub(crate) fn select<'a>(
+pub fn select<'a>(
     graph: &TransformGraph,
     names: impl Iterator<Item = &'a str>,
 ) -> Result<TransformGraph> {
@@ -258,7 +258,6 @@ impl DoFn for Predict {
 
     fn process(&self, batch: &Batch, out: &mut Emit<Batch>) -> Result<()> {
         let (good, bad) = self.good_rows(&batch.records)?;
-        reject_rows(batch, &bad, out);
         let predicted = self.predictor.predict(&good)?.records;
         let (mut fields, mut columns) = (Vec::new(), Vec::new());
         for name in &self.kept {
@@ -280,15 +279,7 @@ impl DoFn for Predict {
         }
         let records = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns);
         let records = records.map_err(|e| no_batch(&e))?;
-        let (shard, first_row) = (batch.shard, batch.first_row);
-        out.emit(Batch {
-            shard,
-            first_row,
-            records,
-            originals: None,
-            rejected: Vec::new(),
-            bytes: 0,
-        });
+        emit_transformed(batch, Transformed { records, bad }, out);
         Ok(())
     }
 }

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use engine::{Error, ErrorKind, Result};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
-
-use crate::bundle::sha256;
+use transform::artifact::sha256;
 
 /// An array of floats, the last dimension innermost.
 #[derive(Clone, Debug, PartialEq)]

@@ -47,6 +47,6 @@ pub use ranked::{Keys, Ranked};
 pub use row::{RowInput, RowOutput};
 pub use tensor::{RowEnds, Strings, StringsBuilder, Tensor, Values, splits_of};
 pub use tokens::{TokenReader, Tokens, TokensBuilder};
-pub use transform_graph::{Apply, Evaluate, TransformGraph, Transformed, reject_rows};
+pub use transform_graph::{Apply, Evaluate, TransformGraph, Transformed, emit_transformed};
 pub use types::{DType, Dim, Type};
 pub use vocabulary::{FileFormat, Vocabulary};

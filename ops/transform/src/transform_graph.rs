@@ -148,7 +148,7 @@ impl DoFn for Apply {
 }
 
 /// Sends transformed rows on, in the place of those that they were made of.
-pub(crate) fn emit_transformed(batch: &Batch, transformed: Transformed, out: &mut Emit<Batch>) {
+pub fn emit_transformed(batch: &Batch, transformed: Transformed, out: &mut Emit<Batch>) {
     reject_rows(batch, &transformed.bad, out);
     out.emit(Batch {
         shard: batch.shard,
@@ -182,7 +182,7 @@ impl DoFn for Evaluate {
 }
 
 /// Notes bad rows by their places in the shard.
-pub fn reject_rows<T>(batch: &Batch, bad: &[BadRow], out: &mut Emit<T>) {
+fn reject_rows<T>(batch: &Batch, bad: &[BadRow], out: &mut Emit<T>) {
     for BadRow { row, reason } in bad {
         // The source counts bytes by batch: a row's place is its number.
         out.reject(Rejected {

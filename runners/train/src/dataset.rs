@@ -8,7 +8,7 @@ use std::thread;
 use engine::{Error, Result, Source};
 use model::{Inputs, ModelSpec, Task};
 use transform::arrow::feed;
-use transform::{Graph, Tensor, TransformGraph, Type};
+use transform::{Tensor, TransformGraph, Type};
 
 use crate::order::Random;
 
@@ -292,13 +292,6 @@ pub(crate) fn parts(n: usize, parts: usize) -> impl Iterator<Item = Range<usize>
 
 /// The part of the graph that makes the features and, last, the label.
 fn select(graph: &TransformGraph, spec: &ModelSpec) -> Result<TransformGraph> {
-    let names = spec.features.iter().flat_map(model::Feature::names).chain([spec.label.as_str()]);
-    let of = graph.graph();
-    let outputs: Result<Vec<_>> = names
-        .map(|name| {
-            let found = of.outputs.iter().find(|(known, _)| known == name).cloned();
-            found.ok_or_else(|| Error::invalid(format!("the graph has no `{name}`")))
-        })
-        .collect();
-    TransformGraph::new(Graph { outputs: outputs?, ..of.clone() })
+    let names = spec.features.iter().flat_map(model::Feature::names);
+    model::select(graph, names.chain([spec.label.as_str()]))
 }

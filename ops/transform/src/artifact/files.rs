@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::assets::FOLDER;
+use super::directory::{NewDirectory, check_vacant};
 use super::json;
 
 /// The file that lists all others; by it an artifact is known, too.
@@ -30,7 +31,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 /// The digest in hexadecimal digits, as `sha256sum` prints it.
-pub(super) fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
@@ -145,23 +146,9 @@ pub(super) fn write(
     fingerprint: &str,
     overwrite: bool,
 ) -> Result<()> {
-    let shown = path.display();
-    let failed = |e: &std::io::Error| Error::io(format_args!("write `{shown}`"), e);
     vacant(path, overwrite)?;
-    let absolute = std::path::absolute(path).map_err(|e| failed(&e))?;
-    let (Some(name), Some(parent)) = (absolute.file_name(), absolute.parent()) else {
-        return Err(Error::invalid(format!("`{shown}` is no directory to write"))
-            .with_hint("Name a new directory."));
-    };
-    fs::create_dir_all(parent).map_err(|e| failed(&e))?;
-    let prefix = format!(".{}-", name.to_string_lossy());
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(".partial");
-    // Without this only the owner could read the result; the umask still applies.
-    #[cfg(unix)]
-    builder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o777));
-    let temporary = builder.tempdir_in(parent).map_err(|e| failed(&e))?;
-    let entries = files.iter().map(|(name, contents)| put(temporary.path(), name, contents));
+    let new = NewDirectory::beside(path)?;
+    let entries = files.iter().map(|(name, contents)| put(new.path(), name, contents));
     let manifest = ManifestJson {
         format: FORMAT.to_owned(),
         version: json::VERSION,
@@ -169,26 +156,8 @@ pub(super) fn write(
         files: entries.collect::<Result<_>>()?,
     };
     let manifest = json::pretty(&manifest);
-    put(temporary.path(), MANIFEST, &bytes_of(manifest.into_bytes()))?;
-    sync(temporary.path());
-    let old = temporary.path().with_extension("old");
-    let has_old = is_full(&absolute);
-    if has_old {
-        fs::rename(&absolute, &old).map_err(|e| failed(&e))?;
-    }
-    if let Err(error) = fs::rename(temporary.path(), &absolute) {
-        if has_old {
-            let _ = fs::rename(&old, &absolute);
-        }
-        return Err(failed(&error));
-    }
-    // It has its final name now.
-    let _ = temporary.keep();
-    if has_old {
-        let _ = fs::remove_dir_all(&old);
-    }
-    sync(parent);
-    Ok(())
+    put(new.path(), MANIFEST, &bytes_of(manifest.into_bytes()))?;
+    new.commit()
 }
 
 /// Checks that an artifact may be written here, as far as that is known before there is one.
@@ -196,36 +165,7 @@ pub(super) fn write(
 /// # Errors
 /// When there is something else, or an artifact that is not to be replaced.
 pub(super) fn vacant(path: &Path, overwrite: bool) -> Result<()> {
-    let shown = path.display();
-    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_dir()) {
-        return Err(Error::invalid(format!("`{shown}` is not a directory"))
-            .with_hint("A graph is a directory: name a new one."));
-    }
-    if !is_full(path) {
-        return Ok(());
-    }
-    if !path.join(MANIFEST).is_file() {
-        return Err(Error::invalid(format!("`{shown}` holds other files"))
-            .with_detail(format!("It has no `{MANIFEST}`, so it is not an earlier graph."))
-            .with_hint("Name a new directory."));
-    }
-    if !overwrite {
-        return Err(Error::invalid(format!("`{shown}` is there already"))
-            .with_hint("Name a new directory, or pass `--overwrite` to replace it as a whole."));
-    }
-    Ok(())
-}
-
-/// True if there is something in the directory.
-fn is_full(path: &Path) -> bool {
-    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some())
-}
-
-/// A name is safe only when its directory is; not every system can do that.
-fn sync(directory: &Path) {
-    if let Ok(directory) = File::open(directory) {
-        let _ = directory.sync_all();
-    }
+    check_vacant(path, "graph", MANIFEST, overwrite)
 }
 
 /// What was read of an artifact.

@@ -15,6 +15,7 @@
 
 mod assets;
 mod describe;
+pub mod directory;
 mod files;
 mod golden;
 mod graph;
@@ -43,6 +44,7 @@ use crate::graph::Graph;
 use crate::transform_graph::TransformGraph;
 
 pub use describe::{AnalyzerReport, ResultReport};
+pub use files::sha256;
 pub use schema::RaggedNames;
 
 /// The graph's own file.
