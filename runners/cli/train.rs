@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use engine::{Error, Result, Source};
 use model::bundle::{Parts, check_vacant};
 use model::{Architecture, Bundle, Feature, ModelSpec, Predictor, Task, Weights, pretrained};
-use train::{Built, Dataset, Epoch, Evaluation, FineTune, Options, Read, fit};
+use train::{Backend, Built, Dataset, Epoch, Evaluation, FineTune, Options, Read, fit};
 use transform::TransformGraph;
 
 use crate::args::InputArgs;
@@ -36,7 +37,7 @@ with BERT's layers: it reads `input_word_ids`, `input_mask` and `input_type_ids`
 makes them. What is left out is said.
 
 Rows are read in an order of their own in each epoch, which depends on the seed. Weights are the same
-bits for any number of threads. After each epoch the weights are judged on the rows of `--eval`; those of
+bits for any number of threads of the processor; `--device wgpu` and `cuda` add in orders of their own. After each epoch the weights are judged on the rows of `--eval`; those of
 the best epoch are kept.
 
 While it trains, DIR.checkpoint holds where it stands: the same command goes on from there. It is removed
@@ -109,6 +110,9 @@ pub(crate) struct TrainArgs {
     /// Threads [default: cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// What computes gradients; `wgpu` and `cuda` where the program was built with these features
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device())]
+    device: Backend,
     /// Print what was found as JSON
     #[arg(long)]
     json: bool,
@@ -217,8 +221,14 @@ fn rate(text: &str) -> std::result::Result<f64, String> {
     }
 }
 
+fn device() -> impl TypedValueParser<Value = Backend> {
+    let names = PossibleValuesParser::new(Backend::ALL.map(Backend::name));
+    names.map(|name| Backend::ALL.into_iter().find(|b| b.name() == name).unwrap_or_default())
+}
+
 pub(crate) fn run(args: &TrainArgs) -> Done {
     check_vacant(&args.output, args.overwrite)?;
+    args.device.device()?;
     let start = Instant::now();
     let graph = TransformGraph::load(&args.graph)?;
     let architecture = match args.architecture {
@@ -280,6 +290,7 @@ pub(crate) fn run(args: &TrainArgs) -> Done {
         ("epochs", trained.epochs.to_string()),
         ("seed", options.seed.to_string()),
         ("batch", options.batch_rows.to_string()),
+        ("device", options.backend.name().to_owned()),
         ("learning_rate", options.learning_rate.to_string()),
         ("weights", trained.weights.len().to_string()),
     ];
@@ -349,6 +360,7 @@ fn options(args: &TrainArgs) -> Options {
         learning_rate: args.learning_rate,
         patience: Some(args.patience),
         threads: args.threads.map_or(default.threads, usize::from),
+        backend: args.device,
         ..default
     }
 }
@@ -382,8 +394,9 @@ fn identity(
     let shards = source.shards().iter().map(|shard| format!("{} {}", shard.name(), shard.bytes));
     let shards = shards.collect::<Vec<_>>().join("\n");
     let Options { seed, batch_rows, shuffle_buffer, learning_rate, weight_decay, .. } = options;
+    let device = options.backend.name();
     Ok(format!(
-        "{}\n{spec:?}\n{trained:?} {}\n{seed} {batch_rows} {shuffle_buffer} {learning_rate} {weight_decay}\n{shards}",
+        "{}\n{spec:?}\n{trained:?} {} {device}\n{seed} {batch_rows} {shuffle_buffer} {learning_rate} {weight_decay}\n{shards}",
         graph.fingerprint()?,
         initial.fingerprint()?
     ))

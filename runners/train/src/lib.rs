@@ -6,8 +6,10 @@
 //! ```
 //!
 //! **Invariant:** weights depend on the data, the options and the seed alone: not on threads, and not on
-//! being stopped and resumed. **Invariant:** only this crate names burn.
+//! being stopped and resumed; on a graphics processor, whose sums have no order, on luck too.
+//! **Invariant:** only this crate names burn.
 
+mod backend;
 mod checkpoint;
 mod dataset;
 mod encoder;
@@ -15,6 +17,7 @@ mod network;
 mod order;
 mod trainer;
 
+pub use backend::Backend;
 pub use burn::tensor::Device;
 pub use checkpoint::Checkpoint;
 pub use dataset::{Dataset, Examples, Read};

@@ -10,13 +10,10 @@ use burn::tensor::{Bytes, Device, Int, Tensor, TensorData};
 use engine::{Error, ErrorKind, Result};
 use model::{Inputs, ModelSpec, Task, Weights};
 
+use crate::backend::Backend;
 use crate::checkpoint::Checkpoint;
 use crate::dataset::{Dataset, Examples, Read, parts};
 use crate::network::Network;
-
-/// A batch is always cut into so many parts, whatever the number of threads, and their gradients are
-/// added in the parts' order: so weights do not depend on threads.
-const PARTS: usize = 8;
 
 /// Rows that are evaluated at once.
 const EVALUATED_ROWS: usize = 4096;
@@ -40,6 +37,8 @@ pub struct Options {
     pub patience: Option<usize>,
     /// Threads that compute gradients.
     pub threads: usize,
+    /// What computes gradients.
+    pub backend: Backend,
 }
 
 impl Default for Options {
@@ -53,6 +52,7 @@ impl Default for Options {
             weight_decay: 1e-4,
             patience: Some(2),
             threads: thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            backend: Backend::default(),
         }
     }
 }
@@ -144,12 +144,13 @@ pub struct Trainer<N> {
     optimizer: ModuleOptimizer,
     device: Device,
     task: Task,
+    parts: usize,
     threads: usize,
     learning_rate: f64,
 }
 
 impl<N: Network> Trainer<N> {
-    /// For a network that was made on `device`, which computes gradients.
+    /// For a network that was made on `device`, which is of the options' backend and computes gradients.
     pub fn new(network: N, device: Device, task: Task, options: &Options) -> Self {
         let optimizer = AdamWConfig::new().with_weight_decay(options.weight_decay as f32).init();
         Trainer {
@@ -157,7 +158,8 @@ impl<N: Network> Trainer<N> {
             optimizer,
             device,
             task,
-            threads: options.threads.clamp(1, PARTS),
+            parts: options.backend.parts(),
+            threads: options.threads.max(1),
             learning_rate: options.learning_rate,
         }
     }
@@ -173,7 +175,7 @@ impl<N: Network> Trainer<N> {
     /// When the loss is no longer finite.
     pub fn step(&mut self, spec: &ModelSpec, batch: &Examples) -> Result<f64> {
         let n = batch.len();
-        let parts: Vec<Examples> = parts(n, PARTS.min(n))
+        let parts: Vec<Examples> = parts(n, self.parts.min(n))
             .map(|rows| {
                 let rows: Vec<u32> = rows.map(|row| row as u32).collect();
                 batch.rows(spec, &rows)
@@ -335,7 +337,7 @@ pub fn fit<N: Network>(
     mut say: impl FnMut(&Epoch),
 ) -> Result<Trained> {
     let spec = train.spec();
-    let device = Device::default().autodiff();
+    let device = options.backend.device()?.autodiff();
     let mut trainer = Trainer::new(make(&initial, &device)?, device.clone(), spec.task, options);
     let (mut done, mut stale, mut best_loss, mut best) = (0, 0, f64::INFINITY, initial);
     if let Some((path, identity)) = checkpoint
