@@ -154,13 +154,13 @@ pub(crate) fn rows(n: usize, seed: u64) -> RecordBatch {
 }
 
 /// Shards that lie in memory.
-struct Memory {
+pub(crate) struct Memory {
     shards: Vec<Shard>,
     records: Vec<RecordBatch>,
 }
 
 impl Memory {
-    fn source(records: Vec<RecordBatch>) -> Arc<dyn Source> {
+    pub(crate) fn source(records: Vec<RecordBatch>) -> Arc<dyn Source> {
         let shard = |i| Shard { path: format!("/memory/{i}"), part: None, bytes: 1 };
         Arc::new(Memory { shards: (0..records.len()).map(shard).collect(), records })
     }

@@ -13,6 +13,7 @@ mod compare;
 mod drift;
 mod evaluate;
 mod explain;
+mod exports;
 mod golden;
 mod ingest;
 mod laws;

@@ -306,6 +306,7 @@ mod tests {
                 kernel: |_| unreachable!(),
                 domain: None,
                 keeps: "",
+                tensorflow: crate::op::UNSAID,
             },
             ..OWN
         };

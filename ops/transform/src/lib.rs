@@ -16,6 +16,7 @@ pub mod artifact;
 mod bind;
 mod builder;
 mod examples;
+pub mod export;
 mod graph;
 pub mod hash;
 mod identity;

@@ -4,13 +4,16 @@
 //!   a call in a module ──► Args ──bind──► Node (op, args) ──► types  at once, or an error there
 //!                                            │
 //!                 Compose: more nodes        ├─► kernel    when the graph is made ready to run
-//!                                            └─► analyzer  when its phase comes
+//!                                            ├─► analyzer  when its phase comes
+//!                                            └─► exports   nodes of another runtime
 //! ```
 
 use engine::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::analyzer::Analyzer;
+use crate::export::Export;
+use crate::export::tensorflow::TensorFlow;
 use crate::graph::Builder;
 use crate::tensor::Tensor;
 use crate::types::{DType, Type};
@@ -46,6 +49,8 @@ pub enum Kind {
         /// The parameter whose rows have as many values as the results' rows, in every dimension;
         /// empty for none. Values of one structure can be combined one by one.
         keeps: &'static str,
+        /// How TensorFlow says it.
+        tensorflow: TensorFlow,
     },
     /// A full pass over the data; its results are constants.
     Analyze {
@@ -56,6 +61,22 @@ pub enum Kind {
     },
     /// Other operations.
     Compose(fn(&mut Builder, &Bound) -> Result<Vec<Ref>>),
+}
+
+/// What is said of a function before it is said how.
+pub(crate) const UNSAID: TensorFlow = Export::No("no nodes were written for it");
+
+impl Kind {
+    /// Says how TensorFlow does it; only functions of rows are left when a graph is exported.
+    #[must_use]
+    pub const fn tensorflow(self, tensorflow: TensorFlow) -> Kind {
+        match self {
+            Kind::Map { types, kernel, domain, keeps, .. } => {
+                Kind::Map { types, kernel, domain, keeps, tensorflow }
+            }
+            other => other,
+        }
+    }
 }
 
 /// A parameter of an operation.

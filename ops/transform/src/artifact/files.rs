@@ -46,14 +46,14 @@ struct ManifestJson {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct EntryJson {
+pub(super) struct EntryJson {
     name: String,
     bytes: u64,
     sha256: String,
 }
 
 /// Writes what is in a file.
-pub(super) type Contents<'a> = Box<dyn Fn(&mut dyn Write) -> Result<()> + 'a>;
+pub type Contents<'a> = Box<dyn Fn(&mut dyn Write) -> Result<()> + 'a>;
 
 /// A file that was read, as the manifest says it is; names have `/` between folders.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl<W: Write> Write for Counted<W> {
 }
 
 /// Writes a file; gives its line of the manifest.
-fn put(folder: &Path, name: &str, contents: &Contents<'_>) -> Result<EntryJson> {
+pub(super) fn put(folder: &Path, name: &str, contents: &Contents<'_>) -> Result<EntryJson> {
     debug_assert!(is_inside(name));
     let path = folder.join(name);
     let failed = |e: &io::Error| Error::io(format_args!("write `{name}`"), e);

@@ -16,6 +16,7 @@
 mod assets;
 mod describe;
 pub mod directory;
+mod exported;
 mod files;
 mod golden;
 mod graph;
@@ -44,7 +45,8 @@ use crate::graph::Graph;
 use crate::transform_graph::TransformGraph;
 
 pub use describe::{AnalyzerReport, ResultReport};
-pub use files::sha256;
+pub use exported::{Exported, saved_model};
+pub use files::{Contents, sha256};
 pub use schema::RaggedNames;
 
 /// The graph's own file.

@@ -60,7 +60,7 @@ macro_rules! dispatch {
 
 /// How an operand meets the values of the result.
 #[derive(Clone, Debug, PartialEq)]
-enum Side {
+pub(crate) enum Side {
     /// One value for each of the result's.
     Full,
     /// One value for all.
@@ -168,6 +168,16 @@ fn is_single(ty: &Type) -> bool {
 }
 
 impl Broadcast {
+    /// How each operand meets the values of the result.
+    pub(crate) fn sides(&self) -> &[Side] {
+        &self.sides
+    }
+
+    /// Which operand has the result's structure.
+    pub(crate) fn leader(&self) -> usize {
+        self.leader
+    }
+
     /// How many values the result has.
     pub fn n_values(&self, rows: usize, operands: &[&Tensor]) -> usize {
         let leader = operands[self.leader];

@@ -51,6 +51,7 @@ pub(super) const HASH_STRINGS: Op = Op {
         // TFT attaches no domain: a bucket is no vocabulary's entry.
         domain: None,
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

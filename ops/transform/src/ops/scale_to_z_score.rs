@@ -85,6 +85,7 @@ pub(super) const Z_SCORE: Op = Op {
         kernel: z_score,
         domain: None,
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

@@ -28,6 +28,7 @@ macro_rules! parts {
                 kernel: |call| kernel(call, $part),
                 domain: Some(|_| $domain),
                 keeps: "x",
+                tensorflow: crate::op::UNSAID,
             },
         };
     )*};

@@ -63,6 +63,7 @@ pub(in super::super) const PARSE: Op = Op {
         kernel: parse,
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

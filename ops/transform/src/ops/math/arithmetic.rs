@@ -6,6 +6,7 @@ use super::super::elementwise::{Native, number, together};
 use super::super::params::value_like;
 use super::float::Float;
 use super::{alike, map};
+use crate::export::Export;
 use crate::op::{Call, Kernel, Op, Param, function};
 use crate::types::{DType, Type};
 
@@ -19,7 +20,8 @@ pub(in super::super) const ADD: Op = Op {
     semantics: "Both are of one dtype; integers wrap.",
     examples: &["x + y", "n + 1", "d + d", "xs + x", "vec + vec"],
     params: PARAMS,
-    kind: map(numbers, |call| kernel(call, i64::wrapping_add, |a, b| a + b, |a, b| a + b)),
+    kind: map(numbers, |call| kernel(call, i64::wrapping_add, |a, b| a + b, |a, b| a + b))
+        .tensorflow(Export::Each("AddV2")),
 };
 
 /// `x - y`.
@@ -29,7 +31,8 @@ pub(in super::super) const SUBTRACT: Op = Op {
     semantics: "Both are of one dtype; integers wrap.",
     examples: &["x - y", "1 - n", "d - d", "xs - tft.mean(xs)"],
     params: PARAMS,
-    kind: map(numbers, |call| kernel(call, i64::wrapping_sub, |a, b| a - b, |a, b| a - b)),
+    kind: map(numbers, |call| kernel(call, i64::wrapping_sub, |a, b| a - b, |a, b| a - b))
+        .tensorflow(Export::Each("Sub")),
 };
 
 /// `x * y`.
@@ -39,7 +42,8 @@ pub(in super::super) const MULTIPLY: Op = Op {
     semantics: "Both are of one dtype; integers wrap.",
     examples: &["x * 0.2", "n * k", "d * d", "vec * [1.0, 2.0, 3.0]"],
     params: PARAMS,
-    kind: map(numbers, |call| kernel(call, i64::wrapping_mul, |a, b| a * b, |a, b| a * b)),
+    kind: map(numbers, |call| kernel(call, i64::wrapping_mul, |a, b| a * b, |a, b| a * b))
+        .tensorflow(Export::Each("Mul")),
 };
 
 /// `x / y`.
@@ -125,7 +129,8 @@ pub(in super::super) const MINIMUM: Op = Op {
     semantics: "Both are of one dtype. NaN if either is.",
     examples: &["math.minimum(x, y)", "math.minimum(n, k)", "math.minimum(d, 0.5)"],
     params: PARAMS,
-    kind: map(numbers, |call| kernel(call, i64::min, minimum, minimum)),
+    kind: map(numbers, |call| kernel(call, i64::min, minimum, minimum))
+        .tensorflow(Export::Each("Minimum")),
 };
 
 /// The greater of two numbers.
@@ -135,7 +140,8 @@ pub(in super::super) const MAXIMUM: Op = Op {
     semantics: "Both are of one dtype. NaN if either is.",
     examples: &["math.maximum(x, y)", "math.maximum(n, k)", "math.maximum(ds, d)"],
     params: PARAMS,
-    kind: map(numbers, |call| kernel(call, i64::max, maximum, maximum)),
+    kind: map(numbers, |call| kernel(call, i64::max, maximum, maximum))
+        .tensorflow(Export::Each("Maximum")),
 };
 
 fn numbers(call: &Call<'_>) -> Result<Vec<Type>> {

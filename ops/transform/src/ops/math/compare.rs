@@ -5,6 +5,7 @@ use engine::Result;
 use super::super::elementwise::{Broadcast, Native, together};
 use super::super::params::value_like;
 use super::{alike, map};
+use crate::export::Export;
 use crate::op::{Call, Kernel, Op, Param, function};
 use crate::tensor::Tensor;
 use crate::types::{DType, Type};
@@ -31,7 +32,8 @@ pub(in super::super) const EQUAL: Op = Op {
     params: PARAMS,
     kind: map(equatable, |call| {
         kernel(call, |a, b| a == b, |a, b| a == b, |a, b| a == b, |a, b| a == b, |a, b| a == b)
-    }),
+    })
+    .tensorflow(Export::Each("Equal")),
 };
 
 /// `x != y`.
@@ -50,7 +52,8 @@ pub(in super::super) const NOT_EQUAL: Op = Op {
     params: PARAMS,
     kind: map(equatable, |call| {
         kernel(call, |a, b| a != b, |a, b| a != b, |a, b| a != b, |a, b| a != b, |a, b| a != b)
-    }),
+    })
+    .tensorflow(Export::Each("NotEqual")),
 };
 
 const SEMANTICS: &str = "Both are numbers or timestamps of one dtype. False if either is NaN.";
@@ -64,7 +67,8 @@ pub(in super::super) const LESS: Op = Op {
     params: PARAMS,
     kind: map(ordered, |call| {
         kernel(call, |a, b| a < b, |a, b| a < b, |a, b| a < b, |a, b| a < b, |a, b| a < b)
-    }),
+    })
+    .tensorflow(Export::Each("Less")),
 };
 
 /// `x <= y`.
@@ -81,7 +85,8 @@ pub(in super::super) const LESS_EQUAL: Op = Op {
     params: PARAMS,
     kind: map(ordered, |call| {
         kernel(call, |a, b| a <= b, |a, b| a <= b, |a, b| a <= b, |a, b| a <= b, |a, b| a <= b)
-    }),
+    })
+    .tensorflow(Export::Each("LessEqual")),
 };
 
 /// `x > y`.
@@ -98,7 +103,8 @@ pub(in super::super) const GREATER: Op = Op {
     params: PARAMS,
     kind: map(ordered, |call| {
         kernel(call, |a, b| a > b, |a, b| a > b, |a, b| a > b, |a, b| a > b, |a, b| a > b)
-    }),
+    })
+    .tensorflow(Export::Each("Greater")),
 };
 
 /// `x >= y`.
@@ -115,7 +121,8 @@ pub(in super::super) const GREATER_EQUAL: Op = Op {
     params: PARAMS,
     kind: map(ordered, |call| {
         kernel(call, |a, b| a >= b, |a, b| a >= b, |a, b| a >= b, |a, b| a >= b, |a, b| a >= b)
-    }),
+    })
+    .tensorflow(Export::Each("GreaterEqual")),
 };
 
 fn equatable(call: &Call<'_>) -> Result<Vec<Type>> {

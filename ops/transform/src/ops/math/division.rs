@@ -6,6 +6,7 @@ use super::super::elementwise::{number, together};
 use super::super::params::{X, value_like};
 use super::unary::{float, floats};
 use super::{alike, map};
+use crate::export::Export;
 use crate::op::{Call, Kernel, Op, Param, function};
 use crate::types::{DType, Type};
 
@@ -75,7 +76,8 @@ pub(in super::super) const DIVIDE_NO_NAN: Op = Op {
             |a, b| if b == 0.0 { 0.0 } else { a / b },
             |a, b| if b == 0.0 { 0.0 } else { a / b },
         )
-    }),
+    })
+    .tensorflow(Export::Each("DivNoNan")),
 };
 
 /// 0 times anything.
@@ -91,7 +93,8 @@ pub(in super::super) const MULTIPLY_NO_NAN: Op = Op {
             |a, b| if b == 0.0 { 0.0 } else { a * b },
             |a, b| if b == 0.0 { 0.0 } else { a * b },
         )
-    }),
+    })
+    .tensorflow(Export::Each("MulNoNan")),
 };
 
 /// (x − y)².
@@ -116,7 +119,8 @@ pub(in super::super) const SQUARED_DIFFERENCE: Op = Op {
                 difference.wrapping_mul(difference)
             }))
         }))
-    }),
+    })
+    .tensorflow(Export::Each("SquaredDifference")),
 };
 
 /// 1 / x.
@@ -126,7 +130,8 @@ pub(in super::super) const RECIPROCAL: Op = Op {
     semantics: "Of floats. Infinity for 0, with its sign.",
     examples: &["math.reciprocal(x)", "math.reciprocal(ds)"],
     params: &[X],
-    kind: map(float, |call| floats(call, |a| 1.0 / a, |a| 1.0 / a)),
+    kind: map(float, |call| floats(call, |a| 1.0 / a, |a| 1.0 / a))
+        .tensorflow(Export::Each("Reciprocal")),
 };
 
 fn numbers(call: &Call<'_>) -> Result<Vec<Type>> {

@@ -156,7 +156,7 @@ const fn map(
     types: fn(&Call<'_>) -> Result<Vec<Type>>,
     kernel: fn(&Call<'_>) -> Result<Box<dyn Kernel>>,
 ) -> Kind {
-    Kind::Map { types, kernel, domain: None, keeps: "" }
+    Kind::Map { types, kernel, domain: None, keeps: "", tensorflow: crate::op::UNSAID }
 }
 
 fn numbers(call: &Call<'_>) -> Result<Vec<Type>> {

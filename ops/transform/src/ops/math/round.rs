@@ -7,6 +7,7 @@ use super::super::params::{X, value_like};
 use super::arithmetic::{maximum, minimum};
 use super::map;
 use super::unary::{any, float, floats, numbers};
+use crate::export::Export;
 use crate::op::{Call, Kernel, Op, function};
 use crate::types::{DType, Type};
 
@@ -17,7 +18,7 @@ pub(in super::super) const FLOOR: Op = Op {
     semantics: "Of floats; NaN and infinities stay.",
     examples: &["math.floor(x)", "math.floor(ds)"],
     params: &[X],
-    kind: map(float, |call| floats(call, f32::floor, f64::floor)),
+    kind: map(float, |call| floats(call, f32::floor, f64::floor)).tensorflow(Export::Each("Floor")),
 };
 
 /// Rounded up.
@@ -27,7 +28,7 @@ pub(in super::super) const CEIL: Op = Op {
     semantics: "Of floats; NaN and infinities stay.",
     examples: &["math.ceil(x)", "math.ceil(ds)"],
     params: &[X],
-    kind: map(float, |call| floats(call, f32::ceil, f64::ceil)),
+    kind: map(float, |call| floats(call, f32::ceil, f64::ceil)).tensorflow(Export::Each("Ceil")),
 };
 
 /// Rounded to the nearest.
@@ -37,7 +38,8 @@ pub(in super::super) const ROUND: Op = Op {
     semantics: "0.5 gives 0, 1.5 gives 2. NaN and infinities stay, and so do integers.",
     examples: &["math.round(x)", "math.round(ds)", "math.round(n)"],
     params: &[X],
-    kind: map(any, |call| numbers(call, |a| a, f32::round_ties_even, f64::round_ties_even)),
+    kind: map(any, |call| numbers(call, |a| a, f32::round_ties_even, f64::round_ties_even))
+        .tensorflow(Export::Each("Round")),
 };
 
 /// Held within bounds.

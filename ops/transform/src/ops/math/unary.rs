@@ -6,6 +6,7 @@ use super::super::elementwise::{Native, map as map_values, number};
 use super::super::params::X;
 use super::float::Float;
 use super::map;
+use crate::export::Export;
 use crate::op::{Call, Kernel, Op, function};
 use crate::types::{DType, Type};
 
@@ -16,7 +17,8 @@ pub(in super::super) const NEGATIVE: Op = Op {
     semantics: "Integers wrap: the least one stays itself. -0.0 for 0.0.",
     examples: &["-x", "math.negative(n)", "math.negative(ds)"],
     params: &[X],
-    kind: map(any, |call| numbers(call, i64::wrapping_neg, |a| -a, |a| -a)),
+    kind: map(any, |call| numbers(call, i64::wrapping_neg, |a| -a, |a| -a))
+        .tensorflow(Export::Each("Neg")),
 };
 
 /// |x|.
@@ -26,7 +28,8 @@ pub(in super::super) const ABS: Op = Op {
     semantics: "Integers wrap: the least one stays itself. NaN stays NaN.",
     examples: &["math.abs(x)", "math.abs(n)", "math.abs(ds)"],
     params: &[X],
-    kind: map(any, |call| numbers(call, i64::wrapping_abs, f32::abs, f64::abs)),
+    kind: map(any, |call| numbers(call, i64::wrapping_abs, f32::abs, f64::abs))
+        .tensorflow(Export::Each("Abs")),
 };
 
 /// −1, 0 or 1.
@@ -43,7 +46,8 @@ pub(in super::super) const SIGN: Op = Op {
             |a| if a.is_nan() { a } else { f32::from(i8::from(a > 0.0) - i8::from(a < 0.0)) },
             |a| if a.is_nan() { a } else { f64::from(i8::from(a > 0.0) - i8::from(a < 0.0)) },
         )
-    }),
+    })
+    .tensorflow(Export::Each("Sign")),
 };
 
 /// x².
@@ -53,7 +57,8 @@ pub(in super::super) const SQUARE: Op = Op {
     semantics: "Integers wrap.",
     examples: &["math.square(x)", "math.square(n)", "math.square(ds)"],
     params: &[X],
-    kind: map(any, |call| numbers(call, |a| a.wrapping_mul(a), |a| a * a, |a| a * a)),
+    kind: map(any, |call| numbers(call, |a| a.wrapping_mul(a), |a| a * a, |a| a * a))
+        .tensorflow(Export::Each("Square")),
 };
 
 /// √x.
@@ -63,7 +68,7 @@ pub(in super::super) const SQRT: Op = Op {
     semantics: "Of floats. NaN for negative numbers.",
     examples: &["math.sqrt(x)", "math.sqrt(ds)"],
     params: &[X],
-    kind: map(float, |call| floats(call, f32::sqrt, f64::sqrt)),
+    kind: map(float, |call| floats(call, f32::sqrt, f64::sqrt)).tensorflow(Export::Each("Sqrt")),
 };
 
 /// eˣ.
@@ -73,7 +78,7 @@ pub(in super::super) const EXP: Op = Op {
     semantics: "Of floats. Infinity where it is too large.",
     examples: &["math.exp(x)", "math.exp(ds)"],
     params: &[X],
-    kind: map(float, |call| floats(call, Float::exp, Float::exp)),
+    kind: map(float, |call| floats(call, Float::exp, Float::exp)).tensorflow(Export::Each("Exp")),
 };
 
 /// eˣ − 1.
@@ -83,7 +88,8 @@ pub(in super::super) const EXPM1: Op = Op {
     semantics: "Of floats. Infinity where it is too large.",
     examples: &["math.expm1(x)", "math.expm1(ds)"],
     params: &[X],
-    kind: map(float, |call| floats(call, Float::exp_m1, Float::exp_m1)),
+    kind: map(float, |call| floats(call, Float::exp_m1, Float::exp_m1))
+        .tensorflow(Export::Each("Expm1")),
 };
 
 /// ln x.
@@ -93,7 +99,7 @@ pub(in super::super) const LOG: Op = Op {
     semantics: "Of floats. Minus infinity for 0, NaN for negative numbers.",
     examples: &["math.log(x)", "math.log(ds)"],
     params: &[X],
-    kind: map(float, |call| floats(call, Float::ln, Float::ln)),
+    kind: map(float, |call| floats(call, Float::ln, Float::ln)).tensorflow(Export::Each("Log")),
 };
 
 /// ln(1 + x).
@@ -103,7 +109,8 @@ pub(in super::super) const LOG1P: Op = Op {
     semantics: "Of floats. Minus infinity for -1, NaN for less.",
     examples: &["math.log1p(x)", "math.log1p(ds)"],
     params: &[X],
-    kind: map(float, |call| floats(call, Float::ln_1p, Float::ln_1p)),
+    kind: map(float, |call| floats(call, Float::ln_1p, Float::ln_1p))
+        .tensorflow(Export::Each("Log1p")),
 };
 
 /// 1 / (1 + e⁻ˣ).
@@ -113,7 +120,8 @@ pub(in super::super) const SIGMOID: Op = Op {
     semantics: "Of floats. 0 for minus infinity, 1 for infinity.",
     examples: &["math.sigmoid(x)", "math.sigmoid(ds)"],
     params: &[X],
-    kind: map(float, |call| floats(call, Float::sigmoid, Float::sigmoid)),
+    kind: map(float, |call| floats(call, Float::sigmoid, Float::sigmoid))
+        .tensorflow(Export::Each("Sigmoid")),
 };
 
 /// The hyperbolic tangent.
@@ -123,7 +131,8 @@ pub(in super::super) const TANH: Op = Op {
     semantics: "Of floats. -1 for minus infinity, 1 for infinity.",
     examples: &["math.tanh(x)", "math.tanh(ds)"],
     params: &[X],
-    kind: map(float, |call| floats(call, Float::tanh, Float::tanh)),
+    kind: map(float, |call| floats(call, Float::tanh, Float::tanh))
+        .tensorflow(Export::Each("Tanh")),
 };
 
 /// The sine.
@@ -133,7 +142,7 @@ pub(in super::super) const SIN: Op = Op {
     semantics: "Of floats. NaN for infinities.",
     examples: &["math.sin(x)", "math.sin(ds)"],
     params: &[X],
-    kind: map(float, |call| floats(call, Float::sin, Float::sin)),
+    kind: map(float, |call| floats(call, Float::sin, Float::sin)).tensorflow(Export::Each("Sin")),
 };
 
 /// The cosine.
@@ -143,7 +152,7 @@ pub(in super::super) const COS: Op = Op {
     semantics: "Of floats. NaN for infinities.",
     examples: &["math.cos(x)", "math.cos(ds)"],
     params: &[X],
-    kind: map(float, |call| floats(call, Float::cos, Float::cos)),
+    kind: map(float, |call| floats(call, Float::cos, Float::cos)).tensorflow(Export::Each("Cos")),
 };
 
 /// Whether it is NaN.
@@ -153,7 +162,8 @@ pub(in super::super) const IS_NAN: Op = Op {
     semantics: "Of floats. A missing value is not NaN: it stays missing.",
     examples: &["math.is_nan(x)", "math.is_nan(ds)"],
     params: &[X],
-    kind: map(test, |call| tests_of(call, f32::is_nan, f64::is_nan)),
+    kind: map(test, |call| tests_of(call, f32::is_nan, f64::is_nan))
+        .tensorflow(Export::Each("IsNan")),
 };
 
 /// Whether it is finite.
@@ -163,7 +173,8 @@ pub(in super::super) const IS_FINITE: Op = Op {
     semantics: "Of floats.",
     examples: &["math.is_finite(x)", "math.is_finite(ds)"],
     params: &[X],
-    kind: map(test, |call| tests_of(call, f32::is_finite, f64::is_finite)),
+    kind: map(test, |call| tests_of(call, f32::is_finite, f64::is_finite))
+        .tensorflow(Export::Each("IsFinite")),
 };
 
 /// Whether it is infinite.
@@ -173,7 +184,8 @@ pub(in super::super) const IS_INF: Op = Op {
     semantics: "Of floats.",
     examples: &["math.is_inf(x)", "math.is_inf(ds)"],
     params: &[X],
-    kind: map(test, |call| tests_of(call, f32::is_infinite, f64::is_infinite)),
+    kind: map(test, |call| tests_of(call, f32::is_infinite, f64::is_infinite))
+        .tensorflow(Export::Each("IsInf")),
 };
 
 /// Of any number, its own type.

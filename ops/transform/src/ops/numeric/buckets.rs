@@ -56,6 +56,7 @@ pub(in crate::ops) const APPLY_BUCKETS: Op = Op {
             Some((0, i64::from(*n)))
         }),
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

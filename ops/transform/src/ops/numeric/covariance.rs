@@ -125,6 +125,7 @@ pub(in crate::ops) const EIGENVECTORS: Op = Op {
         },
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

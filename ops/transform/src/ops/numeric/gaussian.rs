@@ -188,6 +188,7 @@ pub(in crate::ops) const GAUSSIANIZE: Op = Op {
         kernel: gaussianize,
         domain: None,
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

@@ -138,6 +138,7 @@ pub(in crate::ops) const EQUAL_WIDTH_BOUNDARIES: Op = Op {
         },
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -290,6 +291,7 @@ pub(in crate::ops) const BUCKET_DENSITY: Op = Op {
         kernel: bucket_density,
         domain: None,
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

@@ -119,6 +119,7 @@ pub(in crate::ops) const IMPUTE_WITH: Op = Op {
         },
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -160,6 +161,7 @@ pub(in crate::ops) const MISSING_INDICATOR: Op = Op {
         },
         domain: Some(|_| Some((0, 1))),
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

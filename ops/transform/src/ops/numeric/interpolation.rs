@@ -31,6 +31,7 @@ pub(in crate::ops) const APPLY_BUCKETS_WITH_INTERPOLATION: Op = Op {
         },
         domain: None,
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

@@ -77,6 +77,7 @@ pub(in crate::ops) const ROBUST_SCALE: Op = Op {
         },
         domain: None,
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -166,6 +167,7 @@ pub(in crate::ops) const CLIP_BETWEEN: Op = Op {
         kernel: clip,
         domain: None,
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

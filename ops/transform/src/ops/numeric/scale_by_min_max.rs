@@ -115,6 +115,7 @@ pub(in crate::ops) const MIN_MAX_SCALE: Op = Op {
         kernel,
         domain: None,
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

@@ -54,6 +54,7 @@ pub(in super::super) const JOIN: Op = Op {
         },
         domain: None,
         keeps: "values",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -102,6 +103,7 @@ pub(in super::super) const REDUCE_JOIN: Op = Op {
         },
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

@@ -26,7 +26,7 @@ const fn map(
     types: fn(&Call<'_>) -> Result<Vec<Type>>,
     kernel: fn(&Call<'_>) -> Result<Box<dyn Kernel>>,
 ) -> Kind {
-    Kind::Map { types, kernel, domain: None, keeps: "x" }
+    Kind::Map { types, kernel, domain: None, keeps: "x", tensorflow: crate::op::UNSAID }
 }
 
 /// A function whose result has a list for each string.
@@ -34,7 +34,7 @@ const fn lists(
     types: fn(&Call<'_>) -> Result<Vec<Type>>,
     kernel: fn(&Call<'_>) -> Result<Box<dyn Kernel>>,
 ) -> Kind {
-    Kind::Map { types, kernel, domain: None, keeps: "" }
+    Kind::Map { types, kernel, domain: None, keeps: "", tensorflow: crate::op::UNSAID }
 }
 
 /// Strings of the structure of `x`.

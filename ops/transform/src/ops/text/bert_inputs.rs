@@ -78,6 +78,7 @@ pub(in crate::ops) const BERT_INPUTS: Op = Op {
         kernel,
         domain: Some(ids_of),
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

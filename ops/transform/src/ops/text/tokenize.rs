@@ -34,6 +34,7 @@ pub(in crate::ops) const TOKENIZE: Op = Op {
         kernel: |call| Ok(function(tokenize(call, |_, ids| Ok(ids.into()))?)),
         domain: Some(ids_of),
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -61,6 +62,7 @@ pub(in crate::ops) const TOKENIZE_PIECES: Op = Op {
         },
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

@@ -65,6 +65,7 @@ pub(in super::super) const CAST: Op = Op {
             _ => None,
         }),
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

@@ -29,7 +29,13 @@ pub(in super::super) const STACK: Op = Op {
         values("values", "the columns"),
         option("axis", Takes::Int, Default::Int(1), "where the new dimension comes"),
     ],
-    kind: Kind::Map { types: stack_types, kernel: stack, domain: None, keeps: "" },
+    kind: Kind::Map {
+        types: stack_types,
+        kernel: stack,
+        domain: None,
+        keeps: "",
+        tensorflow: crate::op::UNSAID,
+    },
 };
 
 /// Columns one after the other.
@@ -52,7 +58,13 @@ pub(in super::super) const CONCAT: Op = Op {
         values("values", "the columns"),
         option("axis", Takes::Int, Default::Int(-1), "the dimension that grows"),
     ],
-    kind: Kind::Map { types: concat_types, kernel: concat, domain: None, keeps: "" },
+    kind: Kind::Map {
+        types: concat_types,
+        kernel: concat,
+        domain: None,
+        keeps: "",
+        tensorflow: crate::op::UNSAID,
+    },
 };
 
 /// The dtype and whether all are constants.

@@ -46,6 +46,7 @@ pub(in super::super) const CROSS: Op = Op {
         },
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -100,6 +101,7 @@ pub(in super::super) const CROSS_HASHED: Op = Op {
             _ => None,
         }),
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

@@ -57,6 +57,7 @@ pub(in super::super) const TO_DENSE: Op = Op {
         kernel: to_dense,
         domain: Some(with_default),
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -156,6 +157,7 @@ pub(in super::super) const ALIGN_LISTS: Op = Op {
         },
         domain: Some(with_default),
         keeps: "like",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -197,6 +199,7 @@ pub(in super::super) const SEGMENT_INDICES: Op = Op {
         },
         domain: None,
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -235,6 +238,7 @@ pub(in super::super) const ROW_LENGTHS: Op = Op {
         },
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -260,6 +264,7 @@ pub(in super::super) const ROW_SIZE: Op = Op {
         },
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

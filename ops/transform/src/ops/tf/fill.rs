@@ -16,6 +16,7 @@ macro_rules! filled {
             kernel: |call| kernel(call, &$literal(call)?),
             domain: None,
             keeps: "x",
+            tensorflow: crate::op::UNSAID,
         }
     };
 }

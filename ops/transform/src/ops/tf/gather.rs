@@ -46,6 +46,7 @@ pub(in super::super) const GATHER: Op = Op {
         kernel: gather,
         domain: Some(|call| call.domains[0]),
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -77,6 +78,7 @@ pub(in super::super) const SLICE: Op = Op {
         kernel: slice,
         domain: Some(|call| call.domains[0]),
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -126,6 +128,7 @@ pub(in super::super) const REVERSE: Op = Op {
         },
         domain: Some(|call| call.domains[0]),
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

@@ -47,6 +47,7 @@ pub(in super::super) const MATMUL: Op = Op {
         },
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

@@ -48,6 +48,7 @@ pub(in super::super) const ONE_HOT: Op = Op {
         },
         domain: None,
         keeps: "indices",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

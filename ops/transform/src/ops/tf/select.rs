@@ -50,6 +50,7 @@ pub(in super::super) const WHERE: Op = Op {
             Some((x.0.min(y.0), x.1.max(y.1)))
         }),
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -94,6 +95,7 @@ pub(in super::super) const BOOLEAN_MASK: Op = Op {
         },
         domain: Some(|call| call.domains[0]),
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

@@ -115,7 +115,13 @@ pub(super) fn fixed_shape(call: &Call<'_>, constant: bool) -> Result<Vec<Dim>> {
 }
 
 const fn kind(types: fn(&Call<'_>) -> Result<Vec<Type>>) -> Kind {
-    Kind::Map { types, kernel: same, domain: Some(|call| call.domains[0]), keeps: "x" }
+    Kind::Map {
+        types,
+        kernel: same,
+        domain: Some(|call| call.domains[0]),
+        keeps: "x",
+        tensorflow: crate::op::UNSAID,
+    }
 }
 
 /// Dimensions are a matter of types: values and splits stay.

@@ -157,6 +157,7 @@ pub(in super::super) const INDICES: Op = Op {
             (length > 0).then(|| (0, length - 1))
         }),
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -226,6 +227,7 @@ pub(in super::super) const VALUES: Op = Op {
         },
         domain: Some(|call| call.domains[0]),
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

@@ -44,6 +44,7 @@ pub(in crate::ops) const NGRAMS: Op = Op {
         },
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -128,6 +129,7 @@ pub(in crate::ops) const WORD_COUNT: Op = Op {
         },
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

@@ -256,6 +256,7 @@ pub(in crate::ops) const DOCUMENT_FREQUENCY_OF: Op = Op {
         },
         domain: None,
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -296,6 +297,7 @@ pub(in crate::ops) const IDF_OF: Op = Op {
         },
         domain: None,
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -332,6 +334,7 @@ pub(in crate::ops) const TFIDF_OF: Op = Op {
         },
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

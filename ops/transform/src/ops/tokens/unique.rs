@@ -57,6 +57,7 @@ pub(in crate::ops) const DEDUPLICATE: Op = Op {
         },
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

@@ -98,6 +98,7 @@ pub(in crate::ops) const APPLY: Op = Op {
             })
         }),
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -288,6 +289,7 @@ pub(in crate::ops) const ESCAPE_SPACES: Op = Op {
         },
         domain: None,
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -343,5 +345,6 @@ pub(in crate::ops) const IDS: Op = Op {
         },
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };

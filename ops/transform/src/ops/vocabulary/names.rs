@@ -241,5 +241,6 @@ pub(in crate::ops) const SIZE: Op = Op {
         },
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };

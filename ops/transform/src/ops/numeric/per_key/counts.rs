@@ -157,6 +157,7 @@ pub(in crate::ops) const SHARE_AT_INDEX: Op = Op {
         },
         domain: None,
         keeps: "index",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

@@ -43,6 +43,7 @@ pub(in crate::ops) const KEY_INDEX: Op = Op {
         },
         domain: None,
         keeps: "key",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -92,6 +93,7 @@ pub(in crate::ops) const VALUE_AT_INDEX: Op = Op {
         },
         domain: None,
         keeps: "index",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

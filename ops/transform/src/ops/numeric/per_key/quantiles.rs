@@ -155,6 +155,7 @@ pub(in crate::ops) const APPLY_BUCKETS_PER_KEY: Op = Op {
             _ => None,
         }),
         keeps: "x",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

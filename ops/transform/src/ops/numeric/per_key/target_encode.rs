@@ -136,6 +136,7 @@ pub(in crate::ops) const FOLD: Op = Op {
         },
         domain: None,
         keeps: "",
+        tensorflow: crate::op::UNSAID,
     },
 };
 
@@ -323,6 +324,7 @@ pub(in crate::ops) const TARGET_ENCODING: Op = Op {
         kernel: target_encoding,
         domain: None,
         keeps: "index",
+        tensorflow: crate::op::UNSAID,
     },
 };
 

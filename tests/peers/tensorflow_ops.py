@@ -1,0 +1,121 @@
+"""Asks TensorFlow what exported operations give: FRAZIL_EXPORTS=DIR cargo test --test it exports, then
+python tensorflow_ops.py DIR. Integers and strings must be equal, floats within ULPS units in the last
+place; exits with 1 where they are not."""
+
+import collections, glob, json, os, sys
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+import numpy as np
+import tensorflow as tf
+try:
+    import tensorflow_text  # its operations
+except ImportError:
+    pass
+
+ULPS = 8
+TYPES = {"bool": np.bool_, "int64": np.int64, "float32": np.float32, "float64": np.float64}
+
+
+def values_of(column):
+    if column["dtype"] == "string":
+        return np.array([bytes.fromhex(v) for v in column["values"]], dtype=object)
+    if column["dtype"] == "float32":
+        return np.array(column["values"], dtype=np.uint32).view(np.float32)
+    if column["dtype"] == "float64":
+        return np.array(column["values"], dtype=np.uint64).view(np.float64)
+    return np.array(column["values"], dtype=TYPES[column["dtype"]])
+
+
+def feed(info, column, rows, feeds):
+    values = values_of(column)
+    if not column["splits"]:
+        feeds[info.name] = values.reshape([rows] + column["shape"])
+        return
+    splits = np.array(column["splits"][0])
+    at = np.repeat(np.arange(rows), np.diff(splits))
+    places = np.arange(len(values)) - splits[at] if len(values) else np.zeros(0, np.int64)
+    coo = info.coo_sparse
+    feeds[coo.values_tensor_name] = values
+    feeds[coo.indices_tensor_name] = np.stack([at, places], 1).astype(np.int64).reshape(-1, 2)
+    longest = int(np.diff(splits).max()) if rows else 0
+    feeds[coo.dense_shape_tensor_name] = np.array([rows, longest], np.int64)
+
+
+def off(found, expected):
+    """Which values differ."""
+    found, expected = found.reshape(-1), expected.reshape(-1)
+    if found.shape != expected.shape:
+        return f"{found.shape} values, {expected.shape} expected"
+    if expected.dtype in (np.float32, np.float64):
+        ints = np.int32 if expected.dtype == np.float32 else np.int64
+        a, b = found.view(ints).astype(object), expected.view(ints).astype(object)
+        # TensorFlow's kernels take numbers below the normal ones for 0.
+        least = np.finfo(expected.dtype).tiny
+        small = (np.abs(expected) < least) & (np.abs(found) < least)
+        same = small | np.isnan(found) & np.isnan(expected)
+        flip = lambda v: np.where(v < 0, -(v + 2 ** (31 if ints is np.int32 else 63)), v)
+        distance = np.abs(flip(a) - flip(b))
+        wrong = ~same & ((distance > ULPS) | (np.isnan(found) != np.isnan(expected)))
+    else:
+        wrong = found != expected
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        return f"{int(wrong.sum())} of {len(wrong)} differ, the first at {i}: {found[i]!r}, {expected[i]!r} expected"
+    return None
+
+
+def check(place):
+    case = json.load(open(os.path.join(place, "case.json")))
+    graph = tf.Graph()
+    with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
+        model = tf.compat.v1.saved_model.load(session, ["transform"], os.path.join(place, "model"))
+        signature = model.signature_def["transform_signature"]
+        feeds = {}
+        for column in case["inputs"]:
+            feed(signature.inputs[column["name"]], column, case["rows"], feeds)
+        wanted = {}
+        for column in case["outputs"]:
+            info = signature.outputs[column["name"]]
+            if column["splits"]:
+                coo = info.coo_sparse
+                wanted[column["name"]] = [coo.values_tensor_name, coo.indices_tensor_name, coo.dense_shape_tensor_name]
+            else:
+                wanted[column["name"]] = [info.name]
+        answers = session.run(wanted, feeds)
+    for column in case["outputs"]:
+        answer, expected = answers[column["name"]], values_of(column)
+        if column["splits"]:
+            splits = np.array(column["splits"][0])
+            at = np.repeat(np.arange(case["rows"]), np.diff(splits))
+            if answer[1][:, 0].tolist() != at.tolist():
+                return "values are in other rows"
+            if answer[2][0] != case["rows"]:
+                return f"{answer[2][0]} rows"
+        elif list(answer[0].shape) != [case["rows"]] + column["shape"]:
+            return f"the shape is {answer[0].shape}"
+        wrong = off(np.asarray(answer[0]), expected)
+        if wrong:
+            return wrong
+    return None
+
+
+def main():
+    count, failed = collections.Counter(), []
+    for place in sorted(glob.glob(os.path.join(sys.argv[1], "*", "case.json"))):
+        place = os.path.dirname(place)
+        case = json.load(open(os.path.join(place, "case.json")))
+        if len(sys.argv) > 2 and not any(case["op"].startswith(name) for name in sys.argv[2:]):
+            continue
+        try:
+            wrong = check(place)
+        except Exception as error:
+            wrong = f"{type(error).__name__}: {str(error)[:600]}"
+        count["failed" if wrong else "equal"] += 1
+        if wrong:
+            failed.append(f"{case['op']}: {case['example']}: {wrong}")
+    print("\n".join(failed))
+    print(f"TensorFlow {tf.__version__}: {count['equal']} examples equal, {count['failed']} not")
+    sys.exit(bool(failed) or not count["equal"])
+
+
+main()
