@@ -27,7 +27,7 @@ pub(super) fn dimension(call: &Call<'_>, ty: &Type, axis: i64, rank: usize) -> R
 
 /// Values that are made one: those of a row, or of one dimension of it.
 #[derive(Clone, Debug)]
-pub(super) enum Groups {
+pub(crate) enum Groups {
     /// All values of a row.
     Row(Vec<Dim>),
     /// Along one dimension of a fixed shape: as many items, so far apart, in blocks so long.
@@ -41,7 +41,7 @@ impl Groups {
     ///
     /// # Errors
     /// As [`dimension`], and where lists are not those of the last dimension.
-    pub(super) fn new(call: &Call<'_>) -> Result<(Vec<Dim>, Groups)> {
+    pub(crate) fn new(call: &Call<'_>) -> Result<(Vec<Dim>, Groups)> {
         let x = call.ty("x")?;
         let rank = x.shape.len();
         let Some(axis) = call.opt_int("axis") else {

@@ -29,6 +29,7 @@ mod tf;
 mod tokens;
 mod vocabulary;
 
+pub(crate) use axis::Groups;
 pub(crate) use tf::sparse::{
     VALUES_ENDING as SPARSE_VALUES, columns as sparse_columns, indices_name as sparse_indices,
 };

@@ -3,6 +3,8 @@
 use engine::Result;
 
 use super::elementwise::{Broadcast, Native, number, together};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes};
 use crate::op::{Args, Call, Default, Kernel, Kind, Op, Param, Takes, function};
 use crate::types::{DType, Type};
 
@@ -85,7 +87,7 @@ pub(super) const Z_SCORE: Op = Op {
         kernel: z_score,
         domain: None,
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(scaled_there),
     },
 };
 
@@ -134,4 +136,16 @@ impl Float for f64 {
         let std_dev = var.sqrt();
         if std_dev == 0.0 { self - mean } else { (self - mean) / std_dev }
     }
+}
+fn scaled_there(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (operands, structure, ty) = nodes.operands(call, &["x", "mean", "var"], columns)?;
+    let dtype = call.ty("mean")?.dtype;
+    let x = nodes.cast(&operands[0], ty.dtype, dtype);
+    let std_dev = nodes.typed("Sqrt", dtype, &[&operands[2]]);
+    let x = nodes.typed("Sub", dtype, &[&x, &operands[1]]);
+    let zero = nodes.number(dtype, 0.0);
+    let constant = nodes.typed("Equal", dtype, &[&std_dev, &zero]);
+    let scaled = nodes.typed("RealDiv", dtype, &[&x, &std_dev]);
+    let values = nodes.select(&constant, &x, &scaled, dtype);
+    Ok(vec![Column { values, ..structure }])
 }

@@ -16,6 +16,8 @@
 
 mod nodes;
 mod proto;
+mod segments;
+pub mod tf_text;
 
 use std::collections::BTreeMap;
 
@@ -24,11 +26,12 @@ use prost::Message;
 
 pub use self::nodes::{Column, Nodes, Out, of_text, of_type, of_types, refused, sizes};
 use self::proto::{
-    AssetFileDef, CollectionDef, CooSparse, GraphDef, ListValue, MetaGraphDef, MetaInfoDef,
-    NodeDef, NodeList, SavedModel, SignatureDef, TensorInfo, TensorShape, VersionDef,
+    AssetFileDef, CollectionDef, CooSparse, GraphDef, MetaGraphDef, MetaInfoDef, NodeDef, NodeList,
+    SavedModel, SignatureDef, TensorInfo, TensorShape, VersionDef,
 };
-pub use self::proto::{Attr, DataType};
-use super::Export;
+pub use self::proto::{Attr, DataType, ListValue};
+pub use self::segments::{Segments, divided, fixed, result_type};
+use super::{Export, folded};
 use crate::graph::{Graph, What};
 use crate::op::{Call, Kind, Ref};
 use crate::types::{DType, Type};
@@ -62,6 +65,7 @@ pub struct Saved {
 /// # Errors
 /// When an operation, or the type of an input or output, has no form in TensorFlow.
 pub fn transform(graph: &Graph) -> Result<Saved> {
+    let graph = &folded(graph)?;
     let mut nodes = Nodes::default();
     let mut infos = BTreeMap::new();
     let outputs = emit(graph, &mut nodes, |nodes, name, ty| {
@@ -79,6 +83,7 @@ pub fn transform(graph: &Graph) -> Result<Saved> {
 /// # Errors
 /// As [`transform`].
 pub fn serving(graph: &Graph) -> Result<Saved> {
+    let graph = &folded(graph)?;
     let mut nodes = Nodes::default();
     let examples = nodes.node(
         "Placeholder",
@@ -109,6 +114,7 @@ fn emit(
         known[number] = match &node.what {
             What::Input(name) => vec![input(nodes, name, &node.types[0])?],
             What::Constant(values) | What::Analyzed(_, values) => {
+                // Vocabularies and tokenizers are known to the calls that use them.
                 let values = values.iter().zip(&node.types);
                 values.map(|(value, ty)| nodes::constant(nodes, value, ty)).collect()
             }

@@ -462,10 +462,60 @@ impl Nodes {
         Ok(table)
     }
 
+    /// A table from constant keys to their places, the first of those that are there twice.
+    ///
+    /// # Errors
+    /// When keys are longer than 2 GiB.
+    pub fn table_of(&mut self, keys: &Tensor) -> Result<Out> {
+        let (mut places, mut unique) = (Vec::new(), crate::StringsBuilder::default());
+        let mut seen = std::collections::BTreeSet::new();
+        let mut add = |key: &[u8], place: i64| {
+            let is_new = seen.insert(key.to_vec());
+            if is_new {
+                places.push(place);
+            }
+            is_new
+        };
+        let keys: Values = match &keys.values {
+            Values::Int64(keys) => {
+                let keys = keys.iter().zip(0..);
+                let unique = keys.filter(|(key, place)| add(&key.to_le_bytes(), *place));
+                unique.map(|(key, _)| *key).collect::<Vec<i64>>().into()
+            }
+            _ => {
+                for (key, place) in keys.strings().iter().zip(0..) {
+                    if add(key, place) {
+                        unique.push(key);
+                    }
+                }
+                unique.finish()?.into()
+            }
+        };
+        let n = places.len() as i64;
+        let (of_keys, places) = (self.constant(&keys, &[n]), self.list(places));
+        let attrs = [
+            ("key_dtype", of_type(keys.dtype())),
+            ("value_dtype", of_type(DType::Int64)),
+            ("shared_name", of_text(&format!("{}_table", of_keys.0))),
+        ];
+        let table = self.node("HashTableV2", &[], attrs);
+        let attrs = [("Tkey", of_type(keys.dtype())), ("Tval", of_type(DType::Int64))];
+        let initializer = self.node("InitializeTableV2", &[&table, &of_keys, &places], attrs);
+        if !self.initializers.contains(&initializer.0) {
+            self.initializers.push(initializer.0);
+        }
+        Ok(table)
+    }
+
+    /// As [`Nodes::find`], of keys of any type.
+    pub fn find_in(&mut self, table: &Out, dtype: DType, keys: &Out, other: &Out) -> Out {
+        let attrs = [("Tin", of_type(dtype)), ("Tout", of_type(DType::Int64))];
+        self.node("LookupTableFindV2", &[table, keys, other], attrs)
+    }
+
     /// The ids of tokens in a table, or this one.
     pub fn find(&mut self, table: &Out, tokens: &Out, other: &Out) -> Out {
-        let attrs = [("Tin", of_type(DType::String)), ("Tout", of_type(DType::Int64))];
-        self.node("LookupTableFindV2", &[table, tokens, other], attrs)
+        self.find_in(table, DType::String, tokens, other)
     }
 }
 

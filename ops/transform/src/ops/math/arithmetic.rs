@@ -7,6 +7,7 @@ use super::super::params::value_like;
 use super::float::Float;
 use super::{alike, map};
 use crate::export::Export;
+use crate::export::tensorflow::{self, Column, Nodes, Out};
 use crate::op::{Call, Kernel, Op, Param, function};
 use crate::types::{DType, Type};
 
@@ -74,7 +75,8 @@ pub(in super::super) const DIVIDE: Op = Op {
                 }),
             })
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(quotient)),
 };
 
 /// `x // y`.
@@ -88,7 +90,8 @@ pub(in super::super) const FLOORDIV: Op = Op {
     params: PARAMS,
     kind: map(numbers, |call| {
         kernel(call, floordiv, |a, b| (a / b).floor(), |a, b| (a / b).floor())
-    }),
+    })
+    .tensorflow(Export::Nodes(|nodes, call, columns| divided(nodes, call, columns, "FloorDiv"))),
 };
 
 /// `x % y`.
@@ -107,7 +110,8 @@ pub(in super::super) const MOD: Op = Op {
             |a, b| signed(a % b, b, f32::from(0u8)),
             |a, b| signed(a % b, b, f64::from(0u8)),
         )
-    }),
+    })
+    .tensorflow(Export::Nodes(|nodes, call, columns| divided(nodes, call, columns, "FloorMod"))),
 };
 
 /// `x` to the power of `y`.
@@ -119,7 +123,8 @@ pub(in super::super) const POW: Op = Op {
         Floats: `pow(x, 0)` and `pow(1, y)` are 1 even for NaN.",
     examples: &["math.pow(x, y)", "math.pow(n, k)", "math.pow(d, 0.5)", "math.pow(ns, -1)"],
     params: PARAMS,
-    kind: map(numbers, |call| kernel(call, int_pow, Float::pow, Float::pow)),
+    kind: map(numbers, |call| kernel(call, int_pow, Float::pow, Float::pow))
+        .tensorflow(Export::Nodes(power)),
 };
 
 /// The lesser of two numbers.
@@ -217,6 +222,54 @@ pub(in super::super) fn minimum<F: Native + PartialOrd>(a: F, b: F) -> F {
 #[expect(clippy::eq_op, reason = "NaN alone differs from itself, in any type")]
 pub(in super::super) fn maximum<F: Native + PartialOrd>(a: F, b: F) -> F {
     if a > b || a != a { a } else { b }
+}
+
+fn quotient(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (operands, structure, ty) = nodes.operands(call, &["x", "y"], columns)?;
+    let dtype = if ty.dtype == DType::Int64 { DType::Float64 } else { ty.dtype };
+    let [x, y] = [&operands[0], &operands[1]].map(|operand| nodes.cast(operand, ty.dtype, dtype));
+    let values = nodes.typed("RealDiv", dtype, &[&x, &y]);
+    Ok(vec![Column { values, ..structure }])
+}
+
+/// A division that TensorFlow calls `op`.
+pub(super) fn divided(
+    nodes: &mut Nodes,
+    call: &Call<'_>,
+    columns: &[Column],
+    op: &str,
+) -> Result<Vec<Column>> {
+    let (operands, structure, ty) = nodes.operands(call, &["x", "y"], columns)?;
+    let (x, y) = (&operands[0], &operands[1]);
+    let values = match ty.dtype {
+        DType::Int64 => tensorflow::divided(nodes, op, x, y),
+        dtype => nodes.typed(op, dtype, &[x, y]),
+    };
+    Ok(vec![Column { values, ..structure }])
+}
+
+/// TensorFlow stops at negative powers of integers.
+fn power(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (operands, structure, ty) = nodes.operands(call, &["x", "y"], columns)?;
+    let (x, y) = (&operands[0], &operands[1]);
+    if ty.dtype != DType::Int64 {
+        let values = nodes.typed("Pow", ty.dtype, &[x, y]);
+        return Ok(vec![Column { values, ..structure }]);
+    }
+    let int = DType::Int64;
+    let [zero, one, two, minus] = [0i64, 1, 2, -1].map(|n| nodes.scalar(n));
+    let power = nodes.ints("Maximum", y, &zero);
+    let power = nodes.ints("Pow", x, &power);
+    let odd = nodes.ints("FloorMod", y, &two);
+    let is_odd = nodes.typed("Equal", int, &[&odd, &one]);
+    let of_minus = nodes.select(&is_odd, &minus, &one, int);
+    let is = |nodes: &mut Nodes, n: &Out| nodes.typed("Equal", int, &[x, n]);
+    let (is_one, is_minus) = (is(nodes, &one), is(nodes, &minus));
+    let rest = nodes.select(&is_minus, &of_minus, &zero, int);
+    let negative = nodes.select(&is_one, &one, &rest, int);
+    let below = nodes.typed("Less", int, &[y, &zero]);
+    let values = nodes.select(&below, &negative, &power, int);
+    Ok(vec![Column { values, ..structure }])
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use engine::Result;
 
 use super::super::elementwise::{number, together};
 use super::super::params::{X, value_like};
+use super::arithmetic::divided;
 use super::unary::{float, floats};
 use super::{alike, map};
 use crate::export::Export;
@@ -33,7 +34,8 @@ pub(in super::super) const TRUNCATEDIV: Op = Op {
             let divide = |a: i64, b: i64| if b == 0 { 0 } else { a.wrapping_div(b) };
             Ok(function(move |rows, inputs| Ok(broadcast.zip(rows, inputs, divide))))
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, call, columns| divided(nodes, call, columns, "TruncateDiv"))),
 };
 
 /// What remains of it.
@@ -60,7 +62,8 @@ pub(in super::super) const TRUNCATEMOD: Op = Op {
                 )
             }
         })
-    }),
+    })
+    .tensorflow(Export::Nodes(|nodes, call, columns| divided(nodes, call, columns, "TruncateMod"))),
 };
 
 /// 0 by 0.

@@ -5,6 +5,8 @@ use engine::Result;
 use super::super::elementwise::{map as map_values, of_dtype, together};
 use super::super::params::{X, value};
 use super::map;
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes};
 use crate::op::{Call, Kernel, Op, Param, function};
 use crate::types::{DType, Type};
 
@@ -17,7 +19,9 @@ pub(in super::super) const LOGICAL_AND: Op = Op {
     semantics: "Of booleans.",
     examples: &["math.logical_and(flag, flag)", "math.logical_and(flags, flag)"],
     params: PARAMS,
-    kind: map(types, |call| kernel(call, |a, b| a & b)),
+    kind: map(types, |call| kernel(call, |a, b| a & b)).tensorflow(Export::Nodes(
+        |nodes, call, columns| logical(nodes, call, columns, "LogicalAnd"),
+    )),
 };
 
 /// Either.
@@ -27,7 +31,9 @@ pub(in super::super) const LOGICAL_OR: Op = Op {
     semantics: "Of booleans.",
     examples: &["math.logical_or(flag, True)", "math.logical_or(flags, flags)"],
     params: PARAMS,
-    kind: map(types, |call| kernel(call, |a, b| a | b)),
+    kind: map(types, |call| kernel(call, |a, b| a | b)).tensorflow(Export::Nodes(
+        |nodes, call, columns| logical(nodes, call, columns, "LogicalOr"),
+    )),
 };
 
 /// One of both.
@@ -37,7 +43,9 @@ pub(in super::super) const LOGICAL_XOR: Op = Op {
     semantics: "Of booleans.",
     examples: &["math.logical_xor(flag, True)", "math.logical_xor(flags, flag)"],
     params: PARAMS,
-    kind: map(types, |call| kernel(call, |a, b| a ^ b)),
+    kind: map(types, |call| kernel(call, |a, b| a ^ b)).tensorflow(Export::Nodes(
+        |nodes, call, columns| logical(nodes, call, columns, "NotEqual"),
+    )),
 };
 
 /// The opposite.
@@ -45,12 +53,20 @@ pub(in super::super) const LOGICAL_NOT: Op = Op {
     name: "math.logical_not",
     doc: "whether it is false",
     semantics: "Of booleans.",
-    examples: &["math.logical_not(flag)", "math.logical_not(flags)"],
+    examples: &[
+        "math.logical_not(flag)",
+        "math.logical_not(flags)",
+        "math.logical_not(math.less(x, y))",
+    ],
     params: &[X],
     kind: map(
         |call| Ok(vec![of_dtype(call, "x", DType::Bool)?.clone()]),
         |_| Ok(function(|_, inputs| Ok(map_values(inputs[0], |a: u8| a ^ 1)))),
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, _, columns| {
+        let values = nodes.opposite(&columns[0].values);
+        Ok(vec![Column { values, ..columns[0].clone() }])
+    })),
 };
 
 fn types(call: &Call<'_>) -> Result<Vec<Type>> {
@@ -65,6 +81,21 @@ fn kernel(
 ) -> Result<Box<dyn Kernel>> {
     let (_, broadcast) = together(call, &["x", "y"])?;
     Ok(function(move |rows, inputs| Ok(broadcast.zip(rows, inputs, &f))))
+}
+
+fn logical(
+    nodes: &mut Nodes,
+    call: &Call<'_>,
+    columns: &[Column],
+    op: &str,
+) -> Result<Vec<Column>> {
+    let (operands, structure, _) = nodes.operands(call, &["x", "y"], columns)?;
+    let operands = [&operands[0], &operands[1]];
+    let values = match op {
+        "NotEqual" => nodes.typed(op, DType::Bool, &operands),
+        _ => nodes.node(op, &operands, []),
+    };
+    Ok(vec![Column { values, ..structure }])
 }
 
 #[cfg(test)]

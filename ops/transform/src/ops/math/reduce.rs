@@ -6,6 +6,8 @@ use super::super::axis::Groups;
 use super::super::elementwise::{Native, number, of_dtype};
 use super::super::params::{X, option};
 use super::arithmetic::{maximum, minimum};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes, Out, Segments, divided};
 use crate::op::{Call, Default, Kernel, Kind, Op, Param, Takes, function};
 use crate::types::{DType, Type};
 
@@ -32,7 +34,8 @@ pub(in super::super) const REDUCE_SUM: Op = Op {
         "math.reduce_sum(ds, axis=-1)",
     ],
     params: PARAMS,
-    kind: map(numbers, |call| kernel(call, SUM, SUM_F32, SUM_F64)),
+    kind: map(numbers, |call| kernel(call, SUM, SUM_F32, SUM_F64))
+        .tensorflow(Export::Nodes(|nodes, call, columns| fold(nodes, call, columns, "Sum"))),
 };
 
 const SUM: Fold<i64> = Fold { first: 0, fold: i64::wrapping_add, end: |sum, _| sum };
@@ -54,7 +57,8 @@ pub(in super::super) const REDUCE_MEAN: Op = Op {
             Fold { end: |sum, n| sum / n as f32, ..SUM_F32 },
             Fold { end: |sum, n| sum / n as f64, ..SUM_F64 },
         )
-    }),
+    })
+    .tensorflow(Export::Nodes(mean)),
 };
 
 /// The product of a row.
@@ -72,7 +76,8 @@ pub(in super::super) const REDUCE_PROD: Op = Op {
             Fold { first: 1.0, fold: |a, b| a * b, ..SUM_F32 },
             Fold { first: 1.0, fold: |a, b| a * b, ..SUM_F64 },
         )
-    }),
+    })
+    .tensorflow(Export::Nodes(|nodes, call, columns| fold(nodes, call, columns, "Prod"))),
 };
 
 /// The least of a row.
@@ -89,7 +94,8 @@ pub(in super::super) const REDUCE_MIN: Op = Op {
             Fold { first: f32::INFINITY, fold: minimum, ..SUM_F32 },
             Fold { first: f64::INFINITY, fold: minimum, ..SUM_F64 },
         )
-    }),
+    })
+    .tensorflow(Export::Nodes(|nodes, call, columns| extreme(nodes, call, columns, "Min"))),
 };
 
 /// The greatest of a row.
@@ -106,7 +112,8 @@ pub(in super::super) const REDUCE_MAX: Op = Op {
             Fold { first: f32::NEG_INFINITY, fold: maximum, ..SUM_F32 },
             Fold { first: f64::NEG_INFINITY, fold: maximum, ..SUM_F64 },
         )
-    }),
+    })
+    .tensorflow(Export::Nodes(|nodes, call, columns| extreme(nodes, call, columns, "Max"))),
 };
 
 /// Whether any of a row is true.
@@ -116,7 +123,8 @@ pub(in super::super) const REDUCE_ANY: Op = Op {
     semantics: "Of booleans. False without values.",
     examples: &["math.reduce_any(flags)", "math.reduce_any(math.equal(svec, 'a'), axis=1)"],
     params: PARAMS,
-    kind: map(bools, |call| folded(call, Fold { first: 0u8, fold: |a, b| a | b, end: |a, _| a })),
+    kind: map(bools, |call| folded(call, Fold { first: 0u8, fold: |a, b| a | b, end: |a, _| a }))
+        .tensorflow(Export::Nodes(|nodes, call, columns| any_or_all(nodes, call, columns, "Max"))),
 };
 
 /// Whether all of a row are true.
@@ -126,7 +134,8 @@ pub(in super::super) const REDUCE_ALL: Op = Op {
     semantics: "Of booleans. True without values.",
     examples: &["math.reduce_all(flags)", "math.reduce_all(math.equal(svec, 'a'))"],
     params: PARAMS,
-    kind: map(bools, |call| folded(call, Fold { first: 1u8, fold: |a, b| a & b, end: |a, _| a })),
+    kind: map(bools, |call| folded(call, Fold { first: 1u8, fold: |a, b| a & b, end: |a, _| a }))
+        .tensorflow(Export::Nodes(|nodes, call, columns| any_or_all(nodes, call, columns, "Min"))),
 };
 
 const POSITION: &str =
@@ -139,7 +148,8 @@ pub(in super::super) const ARGMAX: Op = Op {
     semantics: POSITION,
     examples: &["math.argmax(vec)", "math.argmax(ns)", "math.argmax(ds, axis=1)"],
     params: PARAMS,
-    kind: map(positions, |call| position(call, false)),
+    kind: map(positions, |call| position(call, false))
+        .tensorflow(Export::Nodes(|nodes, call, columns| place_of(nodes, call, columns, "Max"))),
 };
 
 /// Where the least of a row is.
@@ -149,7 +159,8 @@ pub(in super::super) const ARGMIN: Op = Op {
     semantics: "NaN is greater than everything; of equals the first counts. -1 without values.",
     examples: &["math.argmin(vec)", "math.argmin(ns)", "math.argmin(ds, axis=1)"],
     params: PARAMS,
-    kind: map(positions, |call| position(call, true)),
+    kind: map(positions, |call| position(call, true))
+        .tensorflow(Export::Nodes(|nodes, call, columns| place_of(nodes, call, columns, "Min"))),
 };
 
 const fn map(
@@ -245,6 +256,112 @@ fn position_of<T: Native>(
         });
         Ok(groups.result(inputs[0], out))
     })
+}
+
+fn fold(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column], what: &str) -> Result<Vec<Column>> {
+    let groups = Segments::new(nodes, call, &columns[0])?;
+    let folded = groups.fold(nodes, what, &groups.values, groups.dtype);
+    groups.result(nodes, call, &columns[0], &folded)
+}
+
+fn mean(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let groups = Segments::new(nodes, call, &columns[0])?;
+    let sum = groups.fold(nodes, "Sum", &groups.values, groups.dtype);
+    let n = groups.counts(nodes);
+    let mean = if groups.dtype == DType::Int64 {
+        divided(nodes, "TruncateDiv", &sum, &n)
+    } else {
+        let n = nodes.cast(&n, DType::Int64, groups.dtype);
+        nodes.typed("RealDiv", groups.dtype, &[&sum, &n])
+    };
+    groups.result(nodes, call, &columns[0], &mean)
+}
+
+/// The extreme of each group, without regard to NaN. TensorFlow begins with the last finite number, ours
+/// with infinity: that is what comes of nothing, and of infinities alone.
+fn bounded(nodes: &mut Nodes, groups: &Segments, what: &str, values: &Out) -> Out {
+    let dtype = groups.dtype;
+    let found = groups.fold(nodes, what, values, dtype);
+    if dtype == DType::Int64 {
+        return found;
+    }
+    let most = if what == "Min" { f64::INFINITY } else { f64::NEG_INFINITY };
+    let most = nodes.number(dtype, most);
+    let infinite = nodes.typed("Equal", dtype, &[values, &most]);
+    let nothing = groups.any(nodes, "Min", &infinite);
+    nodes.select(&nothing, &most, &found, dtype)
+}
+
+/// NaN where a group has one.
+fn extremes(nodes: &mut Nodes, groups: &Segments, what: &str) -> Out {
+    let dtype = groups.dtype;
+    let found = bounded(nodes, groups, what, &groups.values);
+    if dtype == DType::Int64 {
+        return found;
+    }
+    let nan = nodes.typed("IsNan", dtype, &[&groups.values]);
+    let nan = groups.any(nodes, "Max", &nan);
+    let not = nodes.number(dtype, f64::NAN);
+    nodes.select(&nan, &not, &found, dtype)
+}
+
+fn extreme(
+    nodes: &mut Nodes,
+    call: &Call<'_>,
+    columns: &[Column],
+    what: &str,
+) -> Result<Vec<Column>> {
+    let groups = Segments::new(nodes, call, &columns[0])?;
+    let found = extremes(nodes, &groups, what);
+    groups.result(nodes, call, &columns[0], &found)
+}
+
+fn any_or_all(
+    nodes: &mut Nodes,
+    call: &Call<'_>,
+    columns: &[Column],
+    what: &str,
+) -> Result<Vec<Column>> {
+    let groups = Segments::new(nodes, call, &columns[0])?;
+    let found = groups.any(nodes, what, &groups.values);
+    groups.result(nodes, call, &columns[0], &found)
+}
+
+/// The first place whose value is the group's extreme. NaN comes after everything: it counts only where
+/// there is nothing else.
+fn place_of(
+    nodes: &mut Nodes,
+    call: &Call<'_>,
+    columns: &[Column],
+    what: &str,
+) -> Result<Vec<Column>> {
+    let groups = Segments::new(nodes, call, &columns[0])?;
+    let (dtype, bool) = (groups.dtype, DType::Bool);
+    let candidates = if dtype == DType::Int64 {
+        let best = groups.fold(nodes, what, &groups.values, dtype);
+        let best = groups.spread(nodes, &best, dtype);
+        nodes.typed("Equal", dtype, &[&groups.values, &best])
+    } else {
+        let nan = nodes.typed("IsNan", dtype, &[&groups.values]);
+        let least = if what == "Min" { f64::INFINITY } else { f64::NEG_INFINITY };
+        let least = nodes.number(dtype, least);
+        let values = nodes.select(&nan, &least, &groups.values, dtype);
+        let best = bounded(nodes, &groups, what, &values);
+        let best = groups.spread(nodes, &best, dtype);
+        let is_best = nodes.typed("Equal", dtype, &[&values, &best]);
+        let all_nan = groups.any(nodes, "Min", &nan);
+        let all_nan = groups.spread(nodes, &all_nan, bool);
+        let number = nodes.opposite(&nan);
+        let counts = nodes.node("LogicalOr", &[&number, &all_nan], []);
+        nodes.node("LogicalAnd", &[&is_best, &counts], [])
+    };
+    let far = nodes.scalar(i64::MAX);
+    let places = nodes.select(&candidates, &groups.places, &far, DType::Int64);
+    let place = groups.fold(nodes, "Min", &places, DType::Int64);
+    let none = nodes.typed("Equal", DType::Int64, &[&place, &far]);
+    let minus = nodes.scalar(-1i64);
+    let place = nodes.select(&none, &minus, &place, DType::Int64);
+    groups.result(nodes, call, &columns[0], &place)
 }
 
 #[cfg(test)]

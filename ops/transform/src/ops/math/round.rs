@@ -8,6 +8,7 @@ use super::arithmetic::{maximum, minimum};
 use super::map;
 use super::unary::{any, float, floats, numbers};
 use crate::export::Export;
+use crate::export::tensorflow::Column;
 use crate::op::{Call, Kernel, Op, function};
 use crate::types::{DType, Type};
 
@@ -72,7 +73,13 @@ pub(in super::super) const CLIP_BY_VALUE: Op = Op {
             Ok(vec![Type { dtype, ..together(call, CLIP)?.0 }])
         },
         clip,
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let (operands, structure, ty) = nodes.operands(call, CLIP, columns)?;
+        let values = nodes.typed("Minimum", ty.dtype, &[&operands[0], &operands[2]]);
+        let values = nodes.typed("Maximum", ty.dtype, &[&values, &operands[1]]);
+        Ok(vec![Column { values, ..structure }])
+    })),
 };
 
 const CLIP: &[&str] = &["x", "clip_value_min", "clip_value_max"];

@@ -4,6 +4,8 @@ use engine::Result;
 
 use super::quantiles::{EPSILON, NUM_BUCKETS, QUANTILES, WEIGHTS};
 use super::{ELEMENTWISE, X};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes, sizes};
 use crate::op::{Args, Call, Default, Kernel, Kind, Op, Param, Takes, function};
 use crate::ops::elementwise::{Native, number};
 use crate::tensor::Tensor;
@@ -56,7 +58,11 @@ pub(in crate::ops) const APPLY_BUCKETS: Op = Op {
             Some((0, i64::from(*n)))
         }),
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| match compared_as(call)? {
+            DType::Int64 => assigned::<i64>(nodes, call, columns),
+            DType::Float32 => assigned::<f32>(nodes, call, columns),
+            _ => assigned::<f64>(nodes, call, columns),
+        }),
     },
 };
 
@@ -235,6 +241,28 @@ pub(super) fn search<T: Compared>(boundaries: &[T], value: T) -> usize {
         n -= half;
     }
     base + usize::from(n == 1 && not_below(value, boundaries[base]))
+}
+
+fn assigned<T: Compared>(
+    nodes: &mut Nodes,
+    call: &Call<'_>,
+    columns: &[Column],
+) -> Result<Vec<Column>> {
+    let (ty, dtype) = (call.ty("x")?, compared_as(call)?);
+    let all = T::all(call.constant("bucket_boundaries")?);
+    let (n, lists) = (all.len() as i64, lists(call)? as i64);
+    let boundaries = T::values(all);
+    let x = nodes.cast(&columns[0].values, ty.dtype, dtype);
+    let found = if lists == 1 {
+        let list = nodes.constant(&boundaries, &[n]);
+        nodes.bound("UpperBound", &list, &x, dtype)
+    } else {
+        let lists_there = nodes.constant(&boundaries, &[lists, n / lists.max(1)]);
+        let x = nodes.reshape(&x, dtype, &[-1, lists, 1]);
+        nodes.not_below(&x, &lists_there, dtype, 2, n / lists.max(1))
+    };
+    let values = nodes.reshape(&found, DType::Int64, &sizes(ty));
+    Ok(vec![Column { values, ..columns[0].clone() }])
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::eigen::symmetric_eigen;
 use super::per_key::mean_and_var::covariance;
 use super::{X, floats, in_doubles};
 use crate::analyzer::{Analyzer, Columns};
+use crate::export::Export;
 use crate::op::{Args, Call, Default, Kind, Op, Param, Takes, function};
 use crate::ops::elementwise::number;
 use crate::tensor::Tensor;
@@ -125,7 +126,7 @@ pub(in crate::ops) const EIGENVECTORS: Op = Op {
         },
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::CONSTANT,
     },
 };
 

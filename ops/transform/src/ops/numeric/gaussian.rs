@@ -6,6 +6,7 @@ use engine::{CombineFn, Result};
 use super::l_moments::{LMoments, Tukey, inverse_tukey};
 use super::{ELEMENTWISE, OUTPUT_DTYPE, REDUCE, X, float_of, floats, in_doubles, positions};
 use crate::analyzer::{Analyzer, Columns};
+use crate::export::Export;
 use crate::op::{Args, Call, Default, Kernel, Kind, Op, Param, Takes, function};
 use crate::ops::elementwise::{number, together};
 use crate::tensor::Tensor;
@@ -188,7 +189,7 @@ pub(in crate::ops) const GAUSSIANIZE: Op = Op {
         kernel: gaussianize,
         domain: None,
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::No("an equation is solved in as many steps as a value needs"),
     },
 };
 

@@ -6,6 +6,8 @@ use super::X;
 use super::buckets::{Compared, assign};
 use super::min_and_max::MIN_AND_MAX;
 use crate::analyzer::{Analyzer, Columns};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, sizes};
 use crate::graph::Builder;
 use crate::op::{Args, Bound, Call, Default, Kernel, Kind, Op, Param, Ref, Takes, function};
 use crate::ops::elementwise::{number, of_dtype};
@@ -138,7 +140,7 @@ pub(in crate::ops) const EQUAL_WIDTH_BOUNDARIES: Op = Op {
         },
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::CONSTANT,
     },
 };
 
@@ -291,17 +293,40 @@ pub(in crate::ops) const BUCKET_DENSITY: Op = Op {
         kernel: bucket_density,
         domain: None,
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let x = call.ty("x")?;
+            let boundaries = f32::all(call.constant("boundaries")?);
+            let n = boundaries.len() as i64 - 2;
+            let inner = nodes.constant(&boundaries[1..boundaries.len() - 1].to_vec().into(), &[n]);
+            let values = nodes.cast(&columns[0].values, x.dtype, DType::Float32);
+            // How many boundaries are below a value, NaN's being none.
+            let found = nodes.bound("LowerBound", &inner, &values, DType::Float32);
+            let found = nodes.reshape(&found, DType::Int64, &sizes(x));
+            let nan = nodes.typed("IsNan", DType::Float32, &[&values]);
+            let first = nodes.scalar(0i64);
+            let found = nodes.select(&nan, &first, &found, DType::Int64);
+            let densities = densities(call)?;
+            let n = densities.len() as i64;
+            let densities = nodes.constant(&densities.into(), &[n]);
+            let values = nodes.gather(&densities, DType::Float32, &found);
+            Ok(vec![Column { values, ..columns[0].clone() }])
+        }),
     },
 };
 
-fn bucket_density(call: &Call<'_>) -> Result<Box<dyn Kernel>> {
+/// The density of each bucket.
+fn densities(call: &Call<'_>) -> Result<Vec<f32>> {
     let boundaries = f32::all(call.constant("boundaries")?);
     let counts = call.constant("counts")?.ints();
     let total: f32 = counts.iter().sum::<i64>() as f32;
     let width = (boundaries[boundaries.len() - 1] - boundaries[0]) / counts.len() as f32;
     let density = |count: &i64| if total == 0.0 { 0.0 } else { *count as f32 / total / width };
-    let densities: Vec<f32> = counts.iter().map(density).collect();
+    Ok(counts.iter().map(density).collect())
+}
+
+fn bucket_density(call: &Call<'_>) -> Result<Box<dyn Kernel>> {
+    let boundaries = f32::all(call.constant("boundaries")?);
+    let densities = densities(call)?;
     Ok(function(move |_, inputs| {
         let found = f32::each(inputs[0], |values| bucket(&boundaries, values));
         let found: Vec<f32> = found.iter().map(|bucket| densities[*bucket as usize]).collect();

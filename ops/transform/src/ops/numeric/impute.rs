@@ -10,6 +10,8 @@ use super::per_key::bytes_of;
 use super::quantiles::{Boundaries, Of};
 use super::{OUTPUT_DTYPE, X, float_of};
 use crate::analyzer::{Analyzer, Columns, Keyed, Pending, gather};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes, Segments, result_type, sizes};
 use crate::op::{Args, Call, Default, Kernel, Kind, Op, Param, Takes, function};
 use crate::ops::elementwise::Native;
 use crate::tensor::{Strings, StringsBuilder, Tensor, Values};
@@ -119,7 +121,7 @@ pub(in crate::ops) const IMPUTE_WITH: Op = Op {
         },
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(imputed),
     },
 };
 
@@ -161,7 +163,17 @@ pub(in crate::ops) const MISSING_INDICATOR: Op = Op {
         },
         domain: Some(|_| Some((0, 1))),
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let x = call.ty("x")?;
+            let groups = Segments::of_rows(nodes, &columns[0], x);
+            let missing = nodes.missing(&groups.values, x.dtype);
+            let missing = match x.n_var() {
+                0 => missing,
+                _ => groups.any(nodes, "Min", &missing),
+            };
+            let found = nodes.cast(&missing, DType::Bool, DType::Int64);
+            Ok(vec![nodes.reshape(&found, DType::Int64, &sizes(&result_type(call)?)).into()])
+        }),
     },
 };
 
@@ -325,6 +337,37 @@ fn value_of(dtype: DType, key: Option<&[u8]>) -> Values {
         DType::Float64 => vec![float()].into(),
         _ => Strings::from_iter([key.unwrap_or_default()]).into(),
     }
+}
+
+fn imputed(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (x, int) = (call.ty("x")?, DType::Int64);
+    let fill: Values = match (x.dtype, &call.constant("value")?.values) {
+        (DType::Int64, Values::Float32(_) | Values::Float64(_)) => {
+            let value = call.constant("value")?.to_doubles()[0];
+            vec![value.round_ties_even() as i64].into()
+        }
+        (DType::Float32, _) => vec![call.constant("value")?.to_doubles()[0] as f32].into(),
+        (DType::Float64, _) => vec![call.constant("value")?.to_doubles()[0]].into(),
+        (_, values) => values.clone(),
+    };
+    let shape = sizes(&result_type(call)?);
+    if x.n_var() == 0 {
+        let fill = nodes.constant(&fill, &[]);
+        let missing = nodes.missing(&columns[0].values, x.dtype);
+        return Ok(vec![nodes.select(&missing, &fill, &columns[0].values, x.dtype).into()]);
+    }
+    // The first value that is there, or what stands behind all of them.
+    let groups = Segments::of_rows(nodes, &columns[0], x);
+    let size = nodes.size(&groups.values, x.dtype);
+    let all = nodes.range(&size);
+    let missing = nodes.missing(&groups.values, x.dtype);
+    let places = nodes.select(&missing, &size, &all, int);
+    let first = groups.fold(nodes, "Min", &places, int);
+    let first = nodes.ints("Minimum", &first, &size);
+    let fill = nodes.constant(&fill, &[1]);
+    let values = nodes.concat(&[&groups.values, &fill], x.dtype, 0);
+    let values = nodes.gather(&values, x.dtype, &first);
+    Ok(vec![nodes.reshape(&values, x.dtype, &shape).into()])
 }
 
 #[cfg(test)]

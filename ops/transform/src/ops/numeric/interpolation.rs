@@ -4,6 +4,8 @@ use engine::Result;
 
 use super::X;
 use super::buckets::{BOUNDARIES, Compared, search};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes, sizes};
 use crate::op::{Call, Kernel, Kind, Op, function};
 use crate::ops::elementwise::number;
 use crate::types::{DType, Dim, Type};
@@ -31,7 +33,10 @@ pub(in crate::ops) const APPLY_BUCKETS_WITH_INTERPOLATION: Op = Op {
         },
         domain: None,
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| match output_type(call)?.dtype {
+            DType::Float64 => placed::<f64>(nodes, call, columns),
+            _ => placed::<f32>(nodes, call, columns),
+        }),
     },
 };
 
@@ -92,6 +97,43 @@ macro_rules! interpolated {
     )*};
 }
 interpolated!(f32, f64);
+
+fn placed<F: Interpolated>(
+    nodes: &mut Nodes,
+    call: &Call<'_>,
+    columns: &[Column],
+) -> Result<Vec<Column>> {
+    let mut boundaries = F::all(call.constant("bucket_boundaries")?);
+    boundaries.retain(|boundary| boundary.is_finite());
+    let (ty, last) = (output_type(call)?, boundaries.len() as i64 - 1);
+    let (dtype, int, shape) = (ty.dtype, DType::Int64, sizes(&ty));
+    let list = nodes.constant(&F::values(boundaries), &[last + 1]);
+    let x = nodes.cast(&columns[0].values, call.ty("x")?.dtype, dtype);
+    let bucket = nodes.bound("UpperBound", &list, &x, dtype);
+    let bucket = nodes.reshape(&bucket, int, &shape);
+    let [zero, one, end] = [0, 1, last].map(|n| nodes.scalar(n));
+    let high = nodes.ints("Minimum", &bucket, &end);
+    let low = nodes.ints("Sub", &bucket, &one);
+    let low = nodes.ints("Maximum", &low, &zero);
+    let [low_is, high_is] = [&low, &high].map(|at| nodes.gather(&list, dtype, at));
+    let from = nodes.typed("Sub", dtype, &[&x, &low_is]);
+    let width = nodes.typed("Sub", dtype, &[&high_is, &low_is]);
+    let share = nodes.typed("RealDiv", dtype, &[&from, &width]);
+    let low = nodes.cast(&low, int, dtype);
+    let place = nodes.typed("AddV2", dtype, &[&low, &share]);
+    let n = nodes.number(dtype, last as f64);
+    let place = nodes.typed("RealDiv", dtype, &[&place, &n]);
+    let [none, all, half] = [0.0, 1.0, 0.5].map(|value| nodes.number(dtype, value));
+    let below = nodes.typed("Equal", int, &[&bucket, &zero]);
+    let above = nodes.typed("Greater", int, &[&bucket, &end]);
+    let place = nodes.select(&above, &all, &place, dtype);
+    let mut values = nodes.select(&below, &none, &place, dtype);
+    if last > 0 {
+        let nan = nodes.typed("IsNan", dtype, &[&x]);
+        values = nodes.select(&nan, &half, &values, dtype);
+    }
+    Ok(vec![Column { values, ..columns[0].clone() }])
+}
 
 #[cfg(test)]
 mod tests {

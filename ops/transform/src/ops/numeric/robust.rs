@@ -4,6 +4,8 @@ use engine::Result;
 
 use super::quantiles::{EPSILON, QUANTILES};
 use super::{X, floats};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes};
 use crate::graph::Builder;
 use crate::op::{Args, Bound, Call, Default, Kernel, Kind, Op, Param, Ref, Takes, function};
 use crate::ops::elementwise::number;
@@ -65,9 +67,7 @@ pub(in crate::ops) const ROBUST_SCALE: Op = Op {
             Ok(vec![x.with_dtype(if double { DType::Float64 } else { DType::Float32 })])
         },
         kernel: |call| {
-            let quartiles = call.constant("quartiles")?.to_doubles();
-            let (median, range) = (quartiles[1], quartiles[2] - quartiles[0]);
-            let divisor = if range > 0.0 && range.is_finite() { range } else { 1.0 };
+            let (median, divisor) = middle(call)?;
             let double = call.ty("x")?.dtype == DType::Float64;
             let dtype = if double { DType::Float64 } else { DType::Float32 };
             Ok(function(move |_, inputs| {
@@ -77,9 +77,25 @@ pub(in crate::ops) const ROBUST_SCALE: Op = Op {
         },
         domain: None,
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let (median, divisor) = middle(call)?;
+            let (x, double) = (call.ty("x")?.dtype, DType::Float64);
+            let to = if x == double { double } else { DType::Float32 };
+            let (median, divisor) = (nodes.scalar(median), nodes.scalar(divisor));
+            let values = nodes.cast(&columns[0].values, x, double);
+            let values = nodes.typed("Sub", double, &[&values, &median]);
+            let values = nodes.typed("RealDiv", double, &[&values, &divisor]);
+            Ok(vec![Column { values: nodes.cast(&values, double, to), ..columns[0].clone() }])
+        }),
     },
 };
+
+/// The median, and what values are divided by.
+fn middle(call: &Call<'_>) -> Result<(f64, f64)> {
+    let quartiles = call.constant("quartiles")?.to_doubles();
+    let (median, range) = (quartiles[1], quartiles[2] - quartiles[0]);
+    Ok((median, if range > 0.0 && range.is_finite() { range } else { 1.0 }))
+}
 
 /// Shares are given in steps of this.
 const STEPS: f64 = 1000.0;
@@ -167,11 +183,12 @@ pub(in crate::ops) const CLIP_BETWEEN: Op = Op {
         kernel: clip,
         domain: None,
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(clipped_there),
     },
 };
 
-fn clip(call: &Call<'_>) -> Result<Box<dyn Kernel>> {
+/// The least and the greatest that stay.
+fn ends(call: &Call<'_>) -> Result<(f64, f64)> {
     let boundaries = call.constant("boundaries")?.to_doubles();
     let at = |name: &str| {
         let number = call.opt_int(name).and_then(|number| usize::try_from(number - 1).ok());
@@ -182,6 +199,11 @@ fn clip(call: &Call<'_>) -> Result<Box<dyn Kernel>> {
     if low > high || low.is_nan() || high.is_nan() {
         return Err(call.wrong("`boundaries` do not ascend"));
     }
+    Ok((low, high))
+}
+
+fn clip(call: &Call<'_>) -> Result<Box<dyn Kernel>> {
+    let (low, high) = ends(call)?;
     Ok(function(move |_, inputs| {
         let clipped: Values = match &inputs[0].values {
             Values::Int64(values) => {
@@ -219,6 +241,23 @@ fn clip(call: &Call<'_>) -> Result<Box<dyn Kernel>> {
         };
         Ok(inputs[0].with_values(clipped))
     }))
+}
+
+fn clipped_there(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (low, high) = ends(call)?;
+    let (x, dtype) = (&columns[0].values, call.ty("x")?.dtype);
+    let values = if dtype == DType::Int64 {
+        let (low, high) = (nodes.scalar(low.ceil() as i64), nodes.scalar(high.floor() as i64));
+        let least = nodes.ints("Maximum", x, &low);
+        nodes.ints("Minimum", &least, &high)
+    } else {
+        let (low, high) = (nodes.number(dtype, low), nodes.number(dtype, high));
+        let below = nodes.typed("Less", dtype, &[x, &low]);
+        let above = nodes.typed("Greater", dtype, &[x, &high]);
+        let most = nodes.select(&above, &high, x, dtype);
+        nodes.select(&below, &low, &most, dtype)
+    };
+    Ok(vec![Column { values, ..columns[0].clone() }])
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use engine::Result;
 use super::min_and_max::MIN_AND_MAX;
 use super::{ELEMENTWISE, Number, X};
 use crate::dispatch;
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes};
 use crate::graph::Builder;
 use crate::op::{Args, Bound, Call, Default, Kernel, Kind, Op, Param, Ref, Takes, function};
 use crate::ops::elementwise::{Broadcast, Native, number, together};
@@ -115,7 +117,7 @@ pub(in crate::ops) const MIN_MAX_SCALE: Op = Op {
         kernel,
         domain: None,
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(scaled_there),
     },
 };
 
@@ -194,6 +196,36 @@ macro_rules! scaled {
     )*};
 }
 scaled!(f32, f64);
+
+fn scaled_there(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (operands, structure, _) = nodes.operands(call, &["x", "min", "max"], columns)?;
+    let (double, dtype) = (DType::Float64, output_type(call)?.dtype);
+    let types = [call.ty("x")?.dtype, call.ty("min")?.dtype, call.ty("min")?.dtype];
+    // By way of double precision, as integers go here.
+    let cast = |nodes: &mut Nodes, i: usize| {
+        let wide = nodes.cast(&operands[i], types[i], double);
+        nodes.cast(&wide, double, dtype)
+    };
+    let [x, min, max] = [0, 1, 2].map(|i| cast(nodes, i));
+    let is_range = nodes.typed("Less", dtype, &[&min, &max]);
+    let from_min = nodes.typed("Sub", dtype, &[&x, &min]);
+    let range = nodes.typed("Sub", dtype, &[&max, &min]);
+    let share = nodes.typed("RealDiv", dtype, &[&from_min, &range]);
+    let wide = nodes.cast(&x, dtype, double);
+    let negative = nodes.typed("Neg", double, &[&wide]);
+    let power = nodes.typed("Exp", double, &[&negative]);
+    let one = nodes.scalar(1f64);
+    let power = nodes.typed("AddV2", double, &[&power, &one]);
+    let sigmoid = nodes.typed("RealDiv", double, &[&one, &power]);
+    let sigmoid = nodes.cast(&sigmoid, double, dtype);
+    let share = nodes.select(&is_range, &share, &sigmoid, dtype);
+    let ends = [call.opt_float("output_min"), call.opt_float("output_max")];
+    let [low, high] = ends.map(|end| nodes.number(dtype, end.unwrap_or_default()));
+    let width = nodes.typed("Sub", dtype, &[&high, &low]);
+    let scaled = nodes.typed("Mul", dtype, &[&share, &width]);
+    let values = nodes.typed("AddV2", dtype, &[&scaled, &low]);
+    Ok(vec![Column { values, ..structure }])
+}
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,8 @@ use engine::{Error, ErrorKind, Result};
 use super::super::params::{option, value};
 use super::tokenize::ids_of;
 use super::{TOKENIZER, check_tokenizer};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes, refused, tf_text};
 use crate::op::{Bound, Call, Default, Kernel, Kind, Op, Param, Takes};
 use crate::tensor::{Strings, Tensor};
 use crate::text::model_inputs::{InputRow, SpecialIds, Truncation, segment_inputs, tfx_inputs};
@@ -78,7 +80,7 @@ pub(in crate::ops) const BERT_INPUTS: Op = Op {
         kernel,
         domain: Some(ids_of),
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(inputs_there),
     },
 };
 
@@ -262,6 +264,30 @@ fn columns(
     }
     out.extend([word_ids, mask, type_ids].map(|values| Tensor::dense(rows, values)));
     Ok(())
+}
+
+fn inputs_there(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let segments = match truncation(call)? {
+        Wanted::Tfx => None,
+        Wanted::Segments(truncation) => Some(truncation),
+        Wanted::Tokenizer => {
+            return Err(refused(
+                call,
+                "a `tokenizer.json` joins, cuts and pads by rules of its own",
+            ));
+        }
+    };
+    let mut texts = vec![tf_text::pieces(nodes, call, TOKENIZER.name, &columns[0].values)?];
+    if call.opt_ty(B.name).is_some() {
+        texts.push(tf_text::pieces(nodes, call, TOKENIZER.name, &columns[1].values)?);
+    }
+    let tokenizer = call.constant(TOKENIZER.name)?.tokenizer();
+    let id = |token: &str| {
+        tokenizer.token_id(token).ok_or_else(|| call.wrong(format!("there is no `{token}`")))
+    };
+    let special = [id("[CLS]")?, id("[SEP]")?, id("[PAD]")?];
+    let columns = tf_text::model_inputs(nodes, &texts, special, max_length(call)?, segments);
+    Ok(columns.into_iter().map(Column::from).collect())
 }
 
 #[cfg(test)]

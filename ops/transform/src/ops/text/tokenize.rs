@@ -7,6 +7,8 @@ use engine::Result;
 use super::super::params::value;
 use super::super::strings::n_bytes;
 use super::{TOKENIZER, check_tokenizer, texts};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, tf_text};
 use crate::op::{Call, Kind, Op, Param, function};
 use crate::tensor::{StringsBuilder, Tensor, Values, splits_of};
 use crate::text::TokenizerConstant;
@@ -34,7 +36,11 @@ pub(in crate::ops) const TOKENIZE: Op = Op {
         kernel: |call| Ok(function(tokenize(call, |_, ids| Ok(ids.into()))?)),
         domain: Some(ids_of),
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let pieces = tf_text::pieces(nodes, call, TOKENIZER.name, &columns[0].values)?;
+            let splits = [&columns[0].splits[..], &[pieces.splits]].concat();
+            Ok(vec![Column { values: pieces.ids, splits }])
+        }),
     },
 };
 
@@ -62,7 +68,11 @@ pub(in crate::ops) const TOKENIZE_PIECES: Op = Op {
         },
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let pieces = tf_text::pieces(nodes, call, TOKENIZER.name, &columns[0].values)?;
+            let splits = [&columns[0].splits[..], &[pieces.splits]].concat();
+            Ok(vec![Column { values: pieces.texts, splits }])
+        }),
     },
 };
 

@@ -7,6 +7,7 @@ use engine::{Error, Result};
 use super::super::elementwise::of_dtype;
 use super::super::params::{option, required, value};
 use super::super::vocabulary::FROM_FILE;
+use crate::export::Export;
 use crate::op::{
     Arg, Args, Bound, Call, Default, Kernel, Kind, Literal, Op, Param, Takes, function,
 };
@@ -125,7 +126,7 @@ pub(in crate::ops) const BERT_TOKENIZER_OF: Op = Op {
             Some((0, if unknown.is_some() { n - 1 } else { n }))
         }),
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::CONSTANT,
     },
 };
 

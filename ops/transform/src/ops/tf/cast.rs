@@ -4,6 +4,8 @@ use engine::Result;
 
 use super::super::elementwise::{Native, map};
 use super::super::params::{X, required};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, result_type};
 use crate::op::{Call, Kernel, Kind, Op, Takes, function};
 use crate::types::DType;
 
@@ -65,7 +67,11 @@ pub(in super::super) const CAST: Op = Op {
             _ => None,
         }),
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let (from, to) = (call.ty("x")?.dtype, result_type(call)?.dtype);
+            let values = nodes.cast(&columns[0].values, from, to);
+            Ok(vec![Column { values, ..columns[0].clone() }])
+        }),
     },
 };
 

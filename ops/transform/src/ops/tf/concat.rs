@@ -5,6 +5,10 @@ use engine::Result;
 use super::super::axis::dimension;
 use super::super::copied::copied;
 use super::super::params::{option, values};
+use crate::export::Export;
+use crate::export::tensorflow::{
+    Attr, Column, DataType, Nodes, Out, Segments, of_type, refused, sizes,
+};
 use crate::op::{Call, Default, Kernel, Kind, Op, Takes, function};
 use crate::tensor::{Tensor, Values, splits_of};
 use crate::types::{DType, Dim, Type};
@@ -34,7 +38,7 @@ pub(in super::super) const STACK: Op = Op {
         kernel: stack,
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(stacked),
     },
 };
 
@@ -63,7 +67,7 @@ pub(in super::super) const CONCAT: Op = Op {
         kernel: concat,
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(concatenated),
     },
 };
 
@@ -231,6 +235,84 @@ fn joined(parts: Parts) -> Box<dyn Kernel> {
         let values = copied(inputs, |copy| parts.for_each(rows, inputs, copy))?;
         parts.result(rows, inputs, values)
     })
+}
+
+/// The values, constants once for each row.
+fn tiled(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Vec<Out> {
+    let Some(first) = call.types.iter().position(|ty| !ty.constant) else {
+        return columns.iter().map(|column| column.values.clone()).collect();
+    };
+    let rows = nodes.rows(&columns[first], &call.types[first]);
+    let rows = nodes.reshape(&rows, DType::Int64, &[1]);
+    let each = columns.iter().zip(call.types).map(|(column, ty)| {
+        if !ty.constant {
+            return column.values.clone();
+        }
+        let sizes = nodes.list(sizes(ty));
+        let shape = nodes.concat(&[&rows, &sizes], DType::Int64, 0);
+        let attrs = [("T", of_type(ty.dtype)), ("Tidx", of_type(DType::Int64))];
+        nodes.node("BroadcastTo", &[&column.values, &shape], attrs)
+    });
+    each.collect()
+}
+
+fn stacked(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (dtype, constant) = common(call)?;
+    let axis = axis(call, call.types[0].shape.len() + 1)? + usize::from(!constant);
+    let values = tiled(nodes, call, columns);
+    let values: Vec<&Out> = values.iter().collect();
+    let n = values.len() as i64;
+    let attrs = [("N", Attr::I(n)), ("T", of_type(dtype)), ("axis", Attr::I(axis as i64))];
+    Ok(vec![nodes.node("Pack", &values, attrs).into()])
+}
+
+fn concatenated(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (dtype, constant) = common(call)?;
+    let values = tiled(nodes, call, columns);
+    if call.types.iter().all(Type::is_dense) {
+        let axis = axis(call, call.types[0].shape.len())? + usize::from(!constant);
+        let values: Vec<&Out> = values.iter().collect();
+        return Ok(vec![nodes.concat(&values, dtype, axis as i32).into()]);
+    }
+    if call.types[0].shape.len() > 1 {
+        return Err(refused(call, "lists of more than one dimension are not joined there"));
+    }
+    // Each value's place in the result: behind the rows before, and behind what other columns have in its row.
+    let groups: Vec<Segments> = columns
+        .iter()
+        .zip(call.types)
+        .zip(&values)
+        .map(|((column, ty), values)| {
+            let column = Column { values: values.clone(), splits: column.splits.clone() };
+            Segments::of_rows(nodes, &column, &Type { constant: false, ..ty.clone() })
+        })
+        .collect();
+    let mut befores = Vec::new();
+    let mut lengths: Option<Out> = None;
+    for group in &groups {
+        let own = group.counts(nodes);
+        befores.push(lengths.clone());
+        lengths = Some(match lengths {
+            None => own,
+            Some(lengths) => nodes.ints("AddV2", &lengths, &own),
+        });
+    }
+    let splits = nodes.splits(&lengths.unwrap_or_default());
+    let mut parts = Vec::new();
+    for (group, before) in groups.iter().zip(&befores) {
+        let begins = nodes.gather(&splits, DType::Int64, &group.ids);
+        let mut place = nodes.ints("AddV2", &begins, &group.places);
+        if let Some(before) = before {
+            let before = group.spread(nodes, before, DType::Int64);
+            place = nodes.ints("AddV2", &place, &before);
+        }
+        parts.push(nodes.cast(&place, DType::Int64, DataType::Int32));
+    }
+    parts.extend(groups.iter().map(|group| group.values.clone()));
+    let parts: Vec<&Out> = parts.iter().collect();
+    let attrs = [("N", Attr::I(groups.len() as i64)), ("T", of_type(dtype))];
+    let values = nodes.node("DynamicStitch", &parts, attrs);
+    Ok(vec![Column { values, splits: vec![splits] }])
 }
 
 #[cfg(test)]

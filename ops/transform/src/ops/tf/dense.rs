@@ -9,6 +9,10 @@ use super::super::elementwise::{number, of_dtype};
 use super::super::params::{X, option, required, value};
 use super::shape::fixed_shape;
 use crate::bind;
+use crate::export::Export;
+use crate::export::tensorflow::{
+    Attr, Column, DataType, ListValue, Nodes, Segments, fixed, of_type, refused, result_type, sizes,
+};
 use crate::op::{Args, Call, Default, Kernel, Kind, Literal, Op, Takes, function};
 use crate::tensor::Tensor;
 use crate::types::{DType, Dim, Type};
@@ -57,7 +61,7 @@ pub(in super::super) const TO_DENSE: Op = Op {
         kernel: to_dense,
         domain: Some(with_default),
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(densified),
     },
 };
 
@@ -157,7 +161,7 @@ pub(in super::super) const ALIGN_LISTS: Op = Op {
         },
         domain: Some(with_default),
         keeps: "like",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(aligned),
     },
 };
 
@@ -199,7 +203,7 @@ pub(in super::super) const SEGMENT_INDICES: Op = Op {
         },
         domain: None,
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(runs),
     },
 };
 
@@ -238,7 +242,19 @@ pub(in super::super) const ROW_LENGTHS: Op = Op {
         },
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let ty = call.ty("x")?;
+            let lengths = match ty.shape[0] {
+                Dim::Var => nodes.lengths(&columns[0].splits[0]),
+                Dim::Fixed(n) => {
+                    let rows =
+                        if ty.constant { nodes.scalar(1i64) } else { nodes.rows(&columns[0], ty) };
+                    let rows = nodes.range(&rows);
+                    nodes.like(&rows, DType::Int64, DType::Int64, f64::from(n))
+                }
+            };
+            Ok(vec![nodes.reshape(&lengths, DType::Int64, &sizes(&result_type(call)?)).into()])
+        }),
     },
 };
 
@@ -264,7 +280,11 @@ pub(in super::super) const ROW_SIZE: Op = Op {
         },
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let groups = Segments::of_rows(nodes, &columns[0], call.ty("x")?);
+            let n = groups.counts(nodes);
+            Ok(vec![nodes.reshape(&n, DType::Int64, &sizes(&result_type(call)?)).into()])
+        }),
     },
 };
 
@@ -335,6 +355,73 @@ fn fill(
         let missing = (new[0] - n) * new[1..].iter().product::<usize>();
         (0..missing).for_each(|_| copy(1, 0..1));
     }
+}
+
+fn densified(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let ty = call.ty("x")?;
+    if ty.is_dense() {
+        return Ok(columns.to_vec());
+    }
+    let n_var = ty.n_var();
+    if ty.shape[..n_var].iter().any(|dim| *dim != Dim::Var) {
+        return Err(refused(call, "lists behind a fixed dimension are not made dense there"));
+    }
+    let shape: Vec<i64> = [-1].into_iter().chain(fixed(&fixed_shape(call, false)?)).collect();
+    let shape = nodes.list(shape);
+    let default = nodes.constant(&default_value(call)?.values, &[]);
+    let partitions = vec![b"ROW_SPLITS".to_vec(); n_var];
+    let attrs = [
+        ("T", of_type(ty.dtype)),
+        ("Tindex", of_type(DType::Int64)),
+        ("Tshape", of_type(DType::Int64)),
+        ("num_row_partition_tensors", Attr::I(n_var as i64)),
+        ("row_partition_types", Attr::List(ListValue { s: partitions, ..ListValue::default() })),
+    ];
+    let mut inputs = vec![&shape, &columns[0].values, &default];
+    inputs.extend(&columns[0].splits);
+    Ok(vec![nodes.node("RaggedTensorToTensor", &inputs, attrs).into()])
+}
+
+fn aligned(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (x, like) = (call.ty("x")?, call.ty("like")?);
+    let places = Segments::of_rows(nodes, &columns[1], like);
+    let lengths = nodes.lengths(&columns[0].splits[0]);
+    let lengths = places.spread(nodes, &lengths, DType::Int64);
+    let begins = nodes.gather(&columns[0].splits[0], DType::Int64, &places.ids);
+    let at = nodes.ints("AddV2", &begins, &places.places);
+    let there = nodes.typed("Less", DType::Int64, &[&places.places, &lengths]);
+    // What is missing is found behind the values.
+    let default = nodes.constant(&default_value(call)?.values, &[1]);
+    let n = nodes.size(&columns[0].values, x.dtype);
+    let at = nodes.select(&there, &at, &n, DType::Int64);
+    let all = nodes.concat(&[&columns[0].values, &default], x.dtype, 0);
+    let values = nodes.gather(&all, x.dtype, &at);
+    Ok(vec![Column { values, splits: columns[1].splits.clone() }])
+}
+
+fn runs(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (ty, int) = (call.ty("x")?, DType::Int64);
+    let groups = Segments::of_rows(nodes, &columns[0], ty);
+    let size = nodes.size(&groups.values, int);
+    let all = nodes.range(&size);
+    let (zero, one) = (nodes.scalar(0i64), nodes.scalar(1i64));
+    // A run begins with a row, and with a value that is not the one before it.
+    let before = nodes.ints("Sub", &all, &one);
+    let before = nodes.ints("Maximum", &before, &zero);
+    let before = nodes.gather(&groups.values, int, &before);
+    let other = nodes.typed("NotEqual", int, &[&groups.values, &before]);
+    let first = nodes.typed("Equal", int, &[&groups.places, &zero]);
+    let begins = nodes.node("LogicalOr", &[&other, &first], []);
+    let starts = nodes.kept(&all, int, &begins);
+    let ones = nodes.cast(&begins, DType::Bool, int);
+    let axis = nodes.int32(0);
+    let attrs = [("T", of_type(int)), ("Tidx", of_type(DataType::Int32))];
+    let run = nodes.node("Cumsum", &[&ones, &axis], attrs);
+    let run = nodes.ints("Sub", &run, &one);
+    let start = nodes.gather(&starts, int, &run);
+    let places = nodes.ints("Sub", &all, &start);
+    let values = nodes.reshape(&places, int, &sizes(ty));
+    Ok(vec![Column { values, ..columns[0].clone() }])
 }
 
 #[cfg(test)]

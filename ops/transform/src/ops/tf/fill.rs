@@ -4,6 +4,8 @@ use engine::Result;
 
 use super::super::params::{X, option, required};
 use crate::bind;
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes};
 use crate::op::{Call, Default, Kernel, Kind, Literal, Op, Param, Takes, function};
 use crate::tensor::{StringsBuilder, Tensor, Values};
 use crate::types::{DType, Type};
@@ -16,7 +18,10 @@ macro_rules! filled {
             kernel: |call| kernel(call, &$literal(call)?),
             domain: None,
             keeps: "x",
-            tensorflow: crate::op::UNSAID,
+            tensorflow: Export::Nodes(|nodes, call, columns| {
+                let literal = $literal(call)?;
+                filled(nodes, call, columns, &literal)
+            }),
         }
     };
 }
@@ -127,6 +132,17 @@ fn kernel(call: &Call<'_>, literal: &Literal) -> Result<Box<dyn Kernel>> {
         };
         Ok(inputs[0].with_values(values))
     }))
+}
+
+fn filled(
+    nodes: &mut Nodes,
+    call: &Call<'_>,
+    columns: &[Column],
+    literal: &Literal,
+) -> Result<Vec<Column>> {
+    let value = nodes.constant(&constant(call, literal)?.values, &[]);
+    let values = nodes.fill(&columns[0].values, call.ty("x")?.dtype, &value, dtype(call)?);
+    Ok(vec![Column { values, ..columns[0].clone() }])
 }
 
 #[cfg(test)]

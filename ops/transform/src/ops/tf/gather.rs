@@ -5,6 +5,8 @@ use engine::Result;
 use super::super::axis::dimension;
 use super::super::copied::copied;
 use super::super::params::{option, required, value};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, DataType, Nodes, Segments, of_type, sizes};
 use crate::op::{Call, Default, Kernel, Kind, Literal, Op, Takes, function};
 use crate::tensor::{Tensor, splits_of};
 use crate::types::{DType, Dim, Type};
@@ -46,7 +48,19 @@ pub(in super::super) const GATHER: Op = Op {
         kernel: gather,
         domain: Some(|call| call.domains[0]),
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let (dim, indices, single) = gathered(call)?;
+            let ty = call.ty("params")?;
+            let indices: Vec<i64> = indices.iter().map(|&index| index as i64).collect();
+            let indices = if single { nodes.scalar(indices[0]) } else { nodes.list(indices) };
+            let axis = nodes.int32((dim + usize::from(!ty.constant)) as i32);
+            let attrs = [
+                ("Tparams", of_type(ty.dtype)),
+                ("Tindices", of_type(DType::Int64)),
+                ("Taxis", of_type(DataType::Int32)),
+            ];
+            Ok(vec![nodes.node("GatherV2", &[&columns[0].values, &indices, &axis], attrs).into()])
+        }),
     },
 };
 
@@ -78,7 +92,7 @@ pub(in super::super) const SLICE: Op = Op {
         kernel: slice,
         domain: Some(|call| call.domains[0]),
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(cut),
     },
 };
 
@@ -128,7 +142,7 @@ pub(in super::super) const REVERSE: Op = Op {
         },
         domain: Some(|call| call.domains[0]),
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(reversed),
     },
 };
 
@@ -279,6 +293,52 @@ fn slice(call: &Call<'_>) -> Result<Box<dyn Kernel>> {
         })?;
         Ok(Tensor::dense(rows, values))
     }))
+}
+
+fn cut(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let ty = call.ty("x")?;
+    let (_, cuts) = sliced(call)?;
+    if ty.is_dense() {
+        let rows = usize::from(!ty.constant);
+        let mut begin = vec![0i64; rows];
+        let mut size = vec![-1i64; rows];
+        begin.extend(cuts.iter().map(|(begin, _)| *begin as i64));
+        size.extend(cuts.iter().map(|(_, size)| size.map_or(-1, |size| size as i64)));
+        let (begin, size) = (nodes.list(begin), nodes.list(size));
+        let attrs = [("T", of_type(ty.dtype)), ("Index", of_type(DType::Int64))];
+        return Ok(vec![nodes.node("Slice", &[&columns[0].values, &begin, &size], attrs).into()]);
+    }
+    let (begin, size) = cuts[0];
+    let groups = Segments::of_rows(nodes, &columns[0], ty);
+    let end = size.map_or(usize::MAX, |size| begin.saturating_add(size));
+    let clamp = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let (begin, end) = (nodes.scalar(clamp(begin)), nodes.scalar(clamp(end)));
+    let from = nodes.typed("GreaterEqual", DType::Int64, &[&groups.places, &begin]);
+    let to = nodes.typed("Less", DType::Int64, &[&groups.places, &end]);
+    let kept = nodes.node("LogicalAnd", &[&from, &to], []);
+    let ones = nodes.cast(&kept, DType::Bool, DType::Int64);
+    let lengths = groups.fold(nodes, "Sum", &ones, DType::Int64);
+    let splits = nodes.splits(&lengths);
+    let values = nodes.kept(&groups.values, ty.dtype, &kept);
+    Ok(vec![Column { values, splits: vec![splits] }])
+}
+
+fn reversed(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let ty = call.ty("x")?;
+    let groups = Segments::of_rows(nodes, &columns[0], ty);
+    // The last place of the row, less the own place, behind what is before the row.
+    let n = groups.counts(nodes);
+    let n = groups.spread(nodes, &n, DType::Int64);
+    let size = nodes.size(&groups.values, ty.dtype);
+    let all = nodes.range(&size);
+    let begins = nodes.ints("Sub", &all, &groups.places);
+    let one = nodes.scalar(1i64);
+    let last = nodes.ints("Sub", &n, &one);
+    let place = nodes.ints("Sub", &last, &groups.places);
+    let from = nodes.ints("AddV2", &begins, &place);
+    let values = nodes.gather(&groups.values, ty.dtype, &from);
+    let values = nodes.reshape(&values, ty.dtype, &sizes(ty));
+    Ok(vec![Column { values, ..columns[0].clone() }])
 }
 
 #[cfg(test)]

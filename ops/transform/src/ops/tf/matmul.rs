@@ -1,7 +1,11 @@
 //! `tf.matmul`: vectors times a constant matrix.
 
+use engine::Result;
+
 use super::super::elementwise::Native;
 use super::super::params::{value, value_like};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes, Segments, result_type, sizes};
 use crate::op::{Call, Kernel, Kind, Op, function};
 use crate::tensor::Tensor;
 use crate::types::{DType, Dim, Type};
@@ -47,7 +51,7 @@ pub(in super::super) const MATMUL: Op = Op {
         },
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(multiplied),
     },
 };
 
@@ -71,6 +75,21 @@ fn products<T: Native>(
         }
         Ok(Tensor::dense(rows, T::values(out)))
     })
+}
+
+/// Products, added one after the other as our kernel does: the order of TensorFlow's `MatMul` depends on the
+/// machine.
+fn multiplied(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (a, b, ty) = (call.ty("a")?, call.ty("b")?, result_type(call)?);
+    let [Dim::Fixed(d), Dim::Fixed(k)] = b.shape[..] else { return Err(shapes(call, a, b)) };
+    let sizes_a = if a.constant { vec![i64::from(d), 1] } else { vec![-1, i64::from(d), 1] };
+    let column = nodes.reshape(&columns[0].values, a.dtype, &sizes_a);
+    let products = nodes.typed("Mul", a.dtype, &[&column, &columns[1].values]);
+    let shape = [Dim::Fixed(d), Dim::Fixed(k)];
+    let of_rows = Type { shape: shape.to_vec(), ..a.clone() };
+    let groups = Segments::along(nodes, d as usize, k as usize, &products.into(), &of_rows);
+    let sums = groups.fold(nodes, "Sum", &groups.values, a.dtype);
+    Ok(vec![nodes.reshape(&sums, ty.dtype, &sizes(&ty)).into()])
 }
 
 #[cfg(test)]

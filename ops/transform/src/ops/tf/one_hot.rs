@@ -5,6 +5,8 @@ use engine::Result;
 use super::super::elementwise::{Native, of_dtype};
 use super::super::params::{option, required, value};
 use crate::bind;
+use crate::export::Export;
+use crate::export::tensorflow::{Column, of_type};
 use crate::op::{Call, Default, Kernel, Kind, Literal, Op, Takes, function};
 use crate::tensor::{Tensor, Values};
 use crate::types::{DType, Dim, Type};
@@ -48,7 +50,14 @@ pub(in super::super) const ONE_HOT: Op = Op {
         },
         domain: None,
         keeps: "indices",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let (depth, (dtype, on), off) = parts(call)?;
+            let depth = nodes.int32(depth as i32);
+            let (on, off) = (nodes.constant(&on.values, &[]), nodes.constant(&off.values, &[]));
+            let attrs = [("T", of_type(dtype)), ("TI", of_type(DType::Int64))];
+            let values = nodes.node("OneHot", &[&columns[0].values, &depth, &on, &off], attrs);
+            Ok(vec![Column { values, ..columns[0].clone() }])
+        }),
     },
 };
 

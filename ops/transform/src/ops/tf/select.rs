@@ -5,6 +5,8 @@ use engine::Result;
 use super::super::copied::copied;
 use super::super::elementwise::{Broadcast, Native, of_dtype, together};
 use super::super::params::{value, value_like};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes, Segments};
 use crate::op::{Call, Kernel, Kind, Op, function};
 use crate::tensor::{StringsBuilder, Tensor, splits_of};
 use crate::types::{DType, Type};
@@ -50,7 +52,12 @@ pub(in super::super) const WHERE: Op = Op {
             Some((x.0.min(y.0), x.1.max(y.1)))
         }),
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let (operands, structure, _) = nodes.operands(call, OPERANDS, columns)?;
+            let [condition, x, y] = [0, 1, 2].map(|i| &operands[i]);
+            let values = nodes.select(condition, x, y, call.ty("x")?.dtype);
+            Ok(vec![Column { values, ..structure }])
+        }),
     },
 };
 
@@ -95,7 +102,7 @@ pub(in super::super) const BOOLEAN_MASK: Op = Op {
         },
         domain: Some(|call| call.domains[0]),
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(masked),
     },
 };
 
@@ -140,6 +147,21 @@ fn strings(broadcast: Broadcast) -> Box<dyn Kernel> {
         }
         Ok(broadcast.result(rows, inputs, out.finish()?))
     })
+}
+
+fn masked(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (operands, structure, ty) = nodes.operands(call, MASKED, columns)?;
+    let x = Column { values: operands[0].clone(), ..structure };
+    let groups = Segments::of_rows(nodes, &x, &ty);
+    // One value for each row, where that is what it is.
+    let all = nodes.like(&x.values, ty.dtype, DType::Bool, 1.0);
+    let mask = nodes.node("LogicalAnd", &[&all, &operands[1]], []);
+    let mask = nodes.reshape(&mask, DType::Bool, &[-1]);
+    let ones = nodes.cast(&mask, DType::Bool, DType::Int64);
+    let lengths = groups.fold(nodes, "Sum", &ones, DType::Int64);
+    let splits = nodes.splits(&lengths);
+    let values = nodes.kept(&groups.values, ty.dtype, &mask);
+    Ok(vec![Column { values, splits: vec![splits] }])
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use engine::Result;
 
 use super::super::axis::dimension;
 use super::super::params::{X, option, required};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes, result_type, sizes};
 use crate::op::{Call, Default, Kernel, Kind, Literal, Op, Takes, function};
 use crate::types::{Dim, Type};
 
@@ -120,7 +122,7 @@ const fn kind(types: fn(&Call<'_>) -> Result<Vec<Type>>) -> Kind {
         kernel: same,
         domain: Some(|call| call.domains[0]),
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(reshaped),
     }
 }
 
@@ -128,6 +130,12 @@ const fn kind(types: fn(&Call<'_>) -> Result<Vec<Type>>) -> Kind {
 #[expect(clippy::unnecessary_wraps, reason = "a kernel's constructor may fail")]
 fn same(_: &Call<'_>) -> Result<Box<dyn Kernel>> {
     Ok(function(|_, inputs| Ok(inputs[0].clone())))
+}
+
+fn reshaped(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let ty = result_type(call)?;
+    let values = nodes.reshape(&columns[0].values, ty.dtype, &sizes(&ty));
+    Ok(vec![Column { values, ..columns[0].clone() }])
 }
 
 #[cfg(test)]

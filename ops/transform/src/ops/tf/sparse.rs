@@ -6,6 +6,8 @@
 use engine::Result;
 
 use super::super::params::{X, option, required, value};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes};
 use crate::graph::Builder;
 use crate::op::{Args, Call, Default, Kind, Op, Param, Ref, Takes, function};
 use crate::tensor::{Tensor, Values, splits_of};
@@ -157,7 +159,7 @@ pub(in super::super) const INDICES: Op = Op {
             (length > 0).then(|| (0, length - 1))
         }),
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(positions),
     },
 };
 
@@ -227,9 +229,43 @@ pub(in super::super) const VALUES: Op = Op {
         },
         domain: Some(|call| call.domains[0]),
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let (values, splits) = nodes.flat(&columns[0], call.ty("x")?);
+            Ok(vec![Column { values, splits: vec![splits] }])
+        }),
     },
 };
+
+fn positions(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (x, int) = (call.ty("x")?, DType::Int64);
+    let (values, row_splits) = nodes.flat(&columns[0], x);
+    let size = nodes.size(&values, x.dtype);
+    let mut items = nodes.range(&size);
+    let mut splits = columns[0].splits.iter().rev();
+    let axis = axis(call)?;
+    for (number, dim) in x.shape.iter().enumerate().rev() {
+        let (above, begins) = match dim {
+            Dim::Fixed(n) => {
+                let n = nodes.scalar(i64::from(*n).max(1));
+                let above = nodes.ints("FloorDiv", &items, &n);
+                let begins = nodes.ints("Mul", &above, &n);
+                (above, begins)
+            }
+            Dim::Var => {
+                let splits = splits.next().cloned().unwrap_or_default();
+                let above = nodes.items(&splits, &items);
+                let begins = nodes.gather(&splits, int, &above);
+                (above, begins)
+            }
+        };
+        if number == axis {
+            let values = nodes.ints("Sub", &items, &begins);
+            return Ok(vec![Column { values, splits: vec![row_splits] }]);
+        }
+        items = above;
+    }
+    Err(call.wrong("there is no such axis"))
+}
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,8 @@ use super::{
     ADJUSTED, ANALYZER, COVERAGE_THRESHOLD, COVERAGE_TOP_K, FILE_NAME, FORMAT, KEYS, LABELS,
     MIN_DIFF_0, RESERVED, SHUFFLE, STORE, THRESHOLD, TOP_K, VALUE, WEIGHTS, X,
 };
+use crate::export::Export;
+use crate::export::tensorflow::{Attr, Column, Nodes, of_text};
 use crate::graph::{Builder, What};
 use crate::hash::fingerprint64;
 use crate::op::{Args, Bound, Call, Default, Kernel, Kind, Op, Param, Ref, Takes, function};
@@ -98,7 +100,7 @@ pub(in crate::ops) const APPLY: Op = Op {
             })
         }),
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(found),
     },
 };
 
@@ -289,7 +291,11 @@ pub(in crate::ops) const ESCAPE_SPACES: Op = Op {
         },
         domain: None,
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, _, columns| {
+            let attrs = [("pattern", of_text(" ")), ("rewrite", of_text("__SPACE__"))];
+            let values = nodes.node("StaticRegexReplace", &[&columns[0].values], attrs);
+            Ok(vec![Column { values, ..columns[0].clone() }])
+        }),
     },
 };
 
@@ -345,6 +351,35 @@ pub(in crate::ops) const IDS: Op = Op {
         },
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::CONSTANT,
     },
 };
+fn found(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    if let Some(place) = call.position(LOOKUP.name) {
+        return Ok(vec![columns[place].clone()]);
+    }
+    let vocabulary = call.constant("vocabulary")?.vocabulary();
+    let table = nodes.table(vocabulary)?;
+    let (x, int) = (call.ty("x")?.dtype, DType::Int64);
+    let tokens = match x {
+        DType::String => columns[0].values.clone(),
+        _ => nodes.typed("AsString", x, &[&columns[0].values]),
+    };
+    let values = match buckets(call)? {
+        0 => {
+            let default = nodes.scalar(call.opt_int(DEFAULT_VALUE.name).unwrap_or(-1));
+            nodes.find(&table, &tokens, &default)
+        }
+        n => {
+            let none = nodes.scalar(-1i64);
+            let ids = nodes.find(&table, &tokens, &none);
+            let other =
+                nodes.node("StringToHashBucketFast", &[&tokens], [("num_buckets", Attr::I(n))]);
+            let size = nodes.scalar(vocabulary.len() as i64);
+            let other = nodes.ints("AddV2", &other, &size);
+            let missing = nodes.typed("Equal", int, &[&ids, &none]);
+            nodes.select(&missing, &other, &ids, int)
+        }
+    };
+    Ok(vec![Column { values, ..columns[0].clone() }])
+}

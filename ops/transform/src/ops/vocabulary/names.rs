@@ -6,6 +6,7 @@ use hashbrown::HashSet;
 use super::options::{format, sanitised};
 use super::{FILE_NAME, FORMAT, VALUE};
 use crate::bind::default_of;
+use crate::export::Export;
 use crate::graph::{Builder, Graph, What};
 use crate::op::{Args, Bound, Default, Kernel, Kind, Op, Param, Ref, Takes, function};
 use crate::ops::elementwise::of_dtype;
@@ -241,6 +242,6 @@ pub(in crate::ops) const SIZE: Op = Op {
         },
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::CONSTANT,
     },
 };

@@ -8,6 +8,8 @@ use serde_bytes::ByteBuf;
 use super::key_file::{self, KEY_VOCABULARY_FILENAME, KeyFile};
 use super::{KEY, by_key, bytes_of, key_dtype, keys_tensor};
 use crate::analyzer::{Analyzer, Columns, Keyed, Pending, gather};
+use crate::export::Export;
+use crate::export::tensorflow::Column;
 use crate::op::{Args, Call, Default, Kind, Op, Param, Takes, function};
 use crate::ops::elementwise::of_dtype;
 use crate::ops::numeric::per_key::key_index::KEY_INDEX;
@@ -142,10 +144,7 @@ pub(in crate::ops) const SHARE_AT_INDEX: Op = Op {
             Ok(vec![of_dtype(call, "index", DType::Int64)?.with_dtype(DType::Float32)])
         },
         kernel: |call| {
-            let counts = call.constant("counts")?.ints();
-            let total = counts.iter().map(|count| *count as f32).sum::<f32>();
-            let share = |count: &i64| if total == 0.0 { 0.0 } else { *count as f32 / total };
-            let shares: Vec<f32> = counts.iter().map(share).collect();
+            let shares = shares(call)?;
             Ok(function(move |_, inputs| {
                 let places = inputs[1].ints().iter();
                 let found = places.map(|place| {
@@ -157,7 +156,10 @@ pub(in crate::ops) const SHARE_AT_INDEX: Op = Op {
         },
         domain: None,
         keeps: "index",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let values = nodes.at(&shares(call)?.into(), &columns[1].values);
+            Ok(vec![Column { values, ..columns[1].clone() }])
+        }),
     },
 };
 
@@ -214,6 +216,14 @@ impl Keyed<u64> for Count {
             },
         )
     }
+}
+
+/// Each count as a share of all.
+fn shares(call: &Call<'_>) -> Result<Vec<f32>> {
+    let counts = call.constant("counts")?.ints();
+    let total = counts.iter().map(|count| *count as f32).sum::<f32>();
+    let share = |count: &i64| if total == 0.0 { 0.0 } else { *count as f32 / total };
+    Ok(counts.iter().map(share).collect())
 }
 
 #[cfg(test)]

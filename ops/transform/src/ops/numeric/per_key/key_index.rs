@@ -5,6 +5,8 @@ use hashbrown::HashMap;
 
 use super::{KEY, key_dtype};
 use crate::dispatch;
+use crate::export::Export;
+use crate::export::tensorflow::Column;
 use crate::op::{Call, Default, Kernel, Kind, Op, Param, Takes, function};
 use crate::ops::elementwise::{Native, number, of_dtype};
 use crate::tensor::{Strings, StringsBuilder, Tensor, Values};
@@ -43,7 +45,12 @@ pub(in crate::ops) const KEY_INDEX: Op = Op {
         },
         domain: None,
         keeps: "key",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let table = nodes.table_of(call.constant("keys")?)?;
+            let none = nodes.scalar(-1i64);
+            let values = nodes.find_in(&table, call.ty("key")?.dtype, &columns[0].values, &none);
+            Ok(vec![Column { values, ..columns[0].clone() }])
+        }),
     },
 };
 
@@ -93,7 +100,10 @@ pub(in crate::ops) const VALUE_AT_INDEX: Op = Op {
         },
         domain: None,
         keeps: "index",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let values = nodes.at(&call.constant("values")?.values, &columns[1].values);
+            Ok(vec![Column { values, ..columns[1].clone() }])
+        }),
     },
 };
 

@@ -8,6 +8,8 @@ use ops::sketch::{Quantiles, Weight};
 use super::key_index::KEY_INDEX;
 use super::{KEY, Pairs, by_key, key_dtype, keys_tensor, x_and_key};
 use crate::analyzer::{Analyzer, Columns, Keyed, Pending, Sums};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes, sizes};
 use crate::op::{Args, Call, Default, Kind, Op, Param, Takes, function};
 use crate::ops::elementwise::{Broadcast, number, of_dtype, together};
 use crate::ops::numeric::X;
@@ -155,7 +157,7 @@ pub(in crate::ops) const APPLY_BUCKETS_PER_KEY: Op = Op {
             _ => None,
         }),
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(assigned),
     },
 };
 
@@ -306,6 +308,34 @@ impl<S: KeyState> KeyedCombineFn for Select<S> {
         }
         Ok(())
     }
+}
+
+fn assigned(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (operands, structure, ty) = nodes.operands(call, &["x", "index"], columns)?;
+    let (int, float, x) = (DType::Int64, DType::Float32, call.ty("x")?);
+    let each = match call.ty("boundaries")?.shape.last() {
+        Some(Dim::Fixed(n)) => i64::from(*n),
+        _ => 0,
+    };
+    let boundaries = &call.constant("boundaries")?.values;
+    let n = (boundaries.len() as i64).checked_div(each).unwrap_or(0);
+    // The number of a list for each value, and any list for values that have none.
+    let zeros = nodes.like(&operands[0], x.dtype, int, 0.0);
+    let index = nodes.ints("AddV2", &zeros, &operands[1]);
+    let index = nodes.reshape(&index, int, &[-1]);
+    let [zero, minus, end] = [0, -1, n].map(|n| nodes.scalar(n));
+    let from = nodes.typed("GreaterEqual", int, &[&index, &zero]);
+    let to = nodes.typed("Less", int, &[&index, &end]);
+    let there = nodes.node("LogicalAnd", &[&from, &to], []);
+    let safe = nodes.select(&there, &index, &zero, int);
+    let lists = nodes.constant(boundaries, &[n, each]);
+    let lists = nodes.gather(&lists, float, &safe);
+    let values = nodes.cast(&operands[0], x.dtype, float);
+    let values = nodes.reshape(&values, float, &[-1, 1]);
+    let found = nodes.not_below(&values, &lists, float, 1, each);
+    let found = nodes.select(&there, &found, &minus, int);
+    let values = nodes.reshape(&found, int, &sizes(&ty));
+    Ok(vec![Column { values, ..structure }])
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use serde_bytes::ByteBuf;
 use super::key_index::KEY_INDEX;
 use super::{KEY, by_key, bytes_of, key_dtype, keys_tensor};
 use crate::analyzer::{Analyzer, Columns, Keyed, Pending, Sums, gather};
+use crate::export::Export;
+use crate::export::tensorflow::{Attr, Column, Nodes, Out};
 use crate::op::{Args, Call, Default, Kernel, Kind, Op, Param, Takes, function};
 use crate::ops::elementwise::{Broadcast, number, of_dtype, together};
 use crate::tensor::{Tensor, Values};
@@ -136,7 +138,28 @@ pub(in crate::ops) const FOLD: Op = Op {
         },
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let (key, int) = (call.ty("key")?, DType::Int64);
+            let text = match key.dtype {
+                DType::String => columns[0].values.clone(),
+                dtype => nodes.typed("AsString", dtype, &[&columns[0].values]),
+            };
+            let attrs = [("num_buckets", Attr::I(folds(call)?))];
+            let found = nodes.node("StringToHashBucketFast", &[&text], attrs);
+            let Some(splits) = columns[0].splits.first() else { return Ok(vec![found.into()]) };
+            // The first of each list; behind all of them what an empty one has.
+            let lengths = nodes.lengths(splits);
+            let n = nodes.size(&lengths, int);
+            let rows = nodes.range(&n);
+            let begins = nodes.gather(splits, int, &rows);
+            let zero = nodes.scalar(0i64);
+            let empty = nodes.typed("Equal", int, &[&lengths, &zero]);
+            let size = nodes.size(&found, int);
+            let at = nodes.select(&empty, &size, &begins, int);
+            let none = nodes.list(vec![-1i64]);
+            let all = nodes.concat(&[&found, &none], int, 0);
+            Ok(vec![nodes.gather(&all, int, &at).into()])
+        }),
     },
 };
 
@@ -324,7 +347,7 @@ pub(in crate::ops) const TARGET_ENCODING: Op = Op {
         kernel: target_encoding,
         domain: None,
         keeps: "index",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(encoded),
     },
 };
 
@@ -403,6 +426,38 @@ fn table(counts: &[f64], sums: &[f64], columns: usize, smoothing: f64) -> Vec<f3
     }
     table.extend(means.iter().map(|mean| *mean as f32));
     table
+}
+
+fn encoded(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let int = DType::Int64;
+    let width = match call.ty("counts")?.shape.last() {
+        Some(Dim::Fixed(n)) => i64::from(*n),
+        _ => 0,
+    };
+    let counts = call.constant("counts")?.to_doubles();
+    let sums = call.constant("sums")?.to_doubles();
+    let table = table(&counts, &sums, width as usize, smoothing(call)?);
+    let n_keys = counts.len() as i64 / width.max(1);
+    let params = if call.opt_ty("fold").is_some() { &["index", "fold"][..] } else { &["index"] };
+    let (operands, structure, _) = nodes.operands(call, params, columns)?;
+    let [zero, unseen, none] = [0, n_keys, width - 1].map(|n| nodes.scalar(n));
+    // A key or fold that is not there has the last row or column.
+    let within = |nodes: &mut Nodes, x: &Out, n: &Out| {
+        let from = nodes.typed("GreaterEqual", int, &[x, &zero]);
+        let to = nodes.typed("Less", int, &[x, n]);
+        let there = nodes.node("LogicalAnd", &[&from, &to], []);
+        nodes.select(&there, x, n, int)
+    };
+    let row = within(nodes, &operands[0], &unseen);
+    let column = match operands.get(1) {
+        Some(fold) => within(nodes, fold, &none),
+        None => none.clone(),
+    };
+    let width = nodes.scalar(width);
+    let begins = nodes.ints("Mul", &row, &width);
+    let at = nodes.ints("AddV2", &begins, &column);
+    let values = nodes.at(&table.into(), &at);
+    Ok(vec![Column { values, ..structure }])
 }
 
 #[cfg(test)]
