@@ -169,7 +169,7 @@ fn ask(serving: &str) -> Done {
         let (sender, receiver) = std::sync::mpsc::channel();
         let server = scope.spawn(move || {
             let log: ::serve::Log = Arc::new(|line: &str| output::note(&format!("{line}\n")));
-            let started = move |address: &str| drop(sender.send(address.to_owned()));
+            let started = move |addresses: &[String]| drop(sender.send(addresses[0].clone()));
             let stop = || is_over.load(Ordering::Relaxed);
             ::serve::serve(models, options, &log, started, stop)
         });

@@ -1,4 +1,4 @@
-//! `frazil serve`: models over HTTP, as TensorFlow Serving does it.
+//! `frazil serve`: models over HTTP and gRPC, as TensorFlow Serving does it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ Examples:
   frazil serve --model taxi=/models/taxi                 what `frazil push` has put there, and will
   frazil serve --model features=graph                    a frozen graph alone: transformed features
   frazil serve --model taxi=/models/taxi --versions taxi=latest:2 --label taxi/stable=1732800000
+  frazil serve --model taxi=model --grpc 127.0.0.1:8500
   curl localhost:8501/v1/models/taxi:predict -d '{\"instances\": [{\"fare\": 12.5, \"company\": \"A\"}]}'
 
 Requests and answers are those of TensorFlow Serving's REST API:
@@ -28,6 +29,11 @@ Requests and answers are those of TensorFlow Serving's REST API:
   GET  /v1/models/NAME[/versions/N|/labels/L]/metadata   signatures
   GET  /metrics, /health, /ready                         Prometheus; alive; every model answers
 
+With --grpc also tensorflow.serving.PredictionService (Predict, Classify, Regress, MultiInference,
+GetModelMetadata), ModelService (GetModelStatus) and grpc.health.v1.Health (Check). A tensor has a row
+of its first dimension for each answer: [n] for one value, [n, k] for k; inputs that vary in length may be
+left out. Predict's only input `examples`, of REST's instances too, is serialized tf.Examples: whole rows.
+
 Rows are raw: the model's frozen graph is inside. A feature that varies in length need not be there.
 `\"signature_name\": \"transform\"` answers with the transformed features.
 
@@ -35,7 +41,7 @@ A directory of numbered versions is looked at every --poll seconds. A new versio
 one that answers, golden predictions and all, and takes its place when it is ready; one that cannot be
 used changes nothing but the status.
 
-The first line on stdout is the address. Ctrl-C and termination let requests end.
+The first line on stdout is the address, the second gRPC's. Ctrl-C and termination let requests end.
 
 Exit codes:
   0    ended as it was told to
@@ -57,6 +63,9 @@ pub(crate) struct ServeArgs {
     /// Where to listen; port 0 is any that is free
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8501")]
     listen: String,
+    /// Speak gRPC, too, and where; TensorFlow Serving's port is 8500
+    #[arg(long, value_name = "HOST:PORT")]
+    grpc: Option<String>,
     /// Seconds between looks at the directories
     #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
     poll: Duration,
@@ -149,9 +158,10 @@ pub(crate) fn run(args: &ServeArgs) -> Done {
     let options = options(args)?;
     let log: ::serve::Log = Arc::new(|line: &str| output::note(&format!("{line}\n")));
     interrupt::look_often(true);
-    let started = |address: &str| {
+    let started = |addresses: &[String]| {
+        let lines = addresses.iter().map(|address| format!("listening on {address}\n"));
         // Nobody reads it: it is served all the same.
-        let _ = output::print(&format!("listening on {address}\n"));
+        let _ = output::print(&lines.collect::<String>());
     };
     ::serve::serve(models, options, &log, started, interrupt::is_asked)?;
     Ok(())
@@ -188,6 +198,7 @@ fn options(args: &ServeArgs) -> Result<Options> {
     let AccessArgs { token_file, tls_cert, tls_key } = &args.access;
     Ok(Options {
         listen: args.listen.clone(),
+        grpc: args.grpc.clone(),
         threads: args.threads.map_or(default.threads, usize::from),
         max_body: args.limits.max_body.0 as usize,
         max_concurrent: args.limits.max_concurrent as usize,

@@ -400,6 +400,29 @@ fn what_was_begun_is_answered_before_the_end() {
 }
 
 #[test]
+fn grpc_is_spoken_where_it_is_asked_for() {
+    let place = trained();
+    let args =
+        ["serve", "--listen", "127.0.0.1:0", "--model", "taxi=model-1", "--grpc", "127.0.0.1:0"];
+    let mut command = place.command(&args);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut address = |scheme: &str| {
+        let line = lines.next().unwrap();
+        line.strip_prefix(&format!("listening on {scheme}://")).expect(&line).to_owned()
+    };
+    let server = Server { address: address("http"), child };
+    let mut stream = TcpStream::connect(address("grpc")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    // HTTP/2's preface and no settings; settings come back: a frame of type 4.
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
+    let mut frame = [0; 9];
+    stream.read_exact(&mut frame).unwrap();
+    assert_eq!(frame[3], 4);
+    server.score();
+}
+
+#[test]
 fn wrong_commands_fail() {
     let place = trained();
     let check = |args: &[&str], expected: &str| {
@@ -415,6 +438,7 @@ fn wrong_commands_fail() {
     check(&["--model", "a=model-1", "--versions", "a=newest"], "NAME=latest:N");
     check(&["--model", "a=model-1", "--tls-cert", "x"], "--tls-key");
     check(&["--model", "a=model-1", "--tls-cert", "x", "--tls-key", "y"], "cannot use `x` for TLS");
+    check(&["--model", "a=model-1", "--grpc", "256.0.0.1:80"], "with `--grpc HOST:PORT`");
     let args = ["serve", "--model", "a=model-1", "--listen", "256.0.0.1:80"];
     assert!(place.fails(&args).contains("cannot listen at `256.0.0.1:80`"));
 }

@@ -7,6 +7,7 @@ use engine::Result;
 use transform::{DType, Dim, StringsBuilder, Tensor, Type, Values};
 
 use crate::cursor::{Cursor, Kind};
+use crate::example::List;
 
 /// Base64 with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -131,6 +132,45 @@ impl<'a> Columns<'a> {
             leaf(cursor)?;
             n = 1;
         }
+        self.end_feature(input, n)
+    }
+
+    /// Appends a row to an input: a feature of a serialized tf.Example. False as for [`Columns::feature`].
+    pub(crate) fn list(&mut self, input: usize, list: &List) -> Result<bool, Wrong> {
+        let (name, ty) = &self.inputs[input];
+        match (&mut self.columns[input].values, list) {
+            (Buffer::Float32(values), List::Float(list)) => values.extend_from_slice(&list.value),
+            (Buffer::Float64(values), List::Float(list)) => {
+                values.extend(list.value.iter().map(|x| f64::from(*x)));
+            }
+            (Buffer::Int64(values), List::Int64(list)) => values.extend_from_slice(&list.value),
+            (Buffer::Float32(values), List::Int64(list)) => {
+                values.extend(list.value.iter().map(|x| *x as f32));
+            }
+            (Buffer::Float64(values), List::Int64(list)) => {
+                values.extend(list.value.iter().map(|x| *x as f64));
+            }
+            (Buffer::Bool(values), List::Int64(list)) if list.value.iter().all(|x| x >> 1 == 0) => {
+                values.extend(list.value.iter().map(|x| *x as u8));
+            }
+            (Buffer::String(values), List::Bytes(list)) => {
+                list.value.iter().for_each(|value| values.push(value));
+            }
+            _ => {
+                return Err(format!(
+                    "Key: {name}.  Data types don't match. Data type: {} but expected type: {}",
+                    list.kind(),
+                    name_of(ty.dtype)
+                ));
+            }
+        }
+        self.end_feature(input, list.len())
+    }
+
+    /// Ends a feature, of which `n` values were appended.
+    fn end_feature(&mut self, input: usize, n: usize) -> Result<bool, Wrong> {
+        let (name, ty) = &self.inputs[input];
+        let column = &mut self.columns[input];
         match (ty.fixed_len(), ty.shape.as_slice()) {
             (Some(wanted), _) if wanted == n => {}
             (Some(_), _) if n == 0 => return Ok(false),
@@ -143,7 +183,7 @@ impl<'a> Columns<'a> {
             }
             (None, [Dim::Var, inner @ ..]) if !inner.contains(&Dim::Var) => {
                 let each = Type::column(ty.dtype, inner).fixed_len().unwrap_or(1).max(1);
-                if n % each != 0 {
+                if !n.is_multiple_of(each) {
                     return Err(format!("Key: {name}.  {n} values are no lists of {each}"));
                 }
                 column.push_split(0, n / each)?;
@@ -152,6 +192,19 @@ impl<'a> Columns<'a> {
         }
         column.rows += 1;
         Ok(true)
+    }
+
+    /// Ends example `n`: inputs that it has no feature for have no values in it.
+    pub(crate) fn end_example(&mut self, n: usize) -> Result<(), Wrong> {
+        for (input, (name, ty)) in self.inputs.iter().enumerate() {
+            if self.columns[input].rows == n && !self.missing(input) {
+                return Err(format!(
+                    "Feature: {name} (data type: {}) is required but could not be found.",
+                    name_of(ty.dtype)
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Appends a row without values; false where the shape asks for some.

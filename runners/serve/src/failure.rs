@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Code {
     /// The request cannot be answered, whoever is asked.
     InvalidArgument,
+    /// The model has nothing to answer the request with.
+    FailedPrecondition,
     /// There is no such model, version or path.
     NotFound,
     /// The request has no token, or not the right one.
@@ -21,6 +23,8 @@ pub enum Code {
     DeadlineExceeded,
     /// Nothing is there yet to answer with.
     Unavailable,
+    /// There is no such method.
+    Unimplemented,
     /// Our mistake.
     Internal,
 }
@@ -29,28 +33,31 @@ impl Code {
     /// HTTP's code for it.
     pub fn http(self) -> u16 {
         match self {
-            Code::InvalidArgument => 400,
+            Code::InvalidArgument | Code::FailedPrecondition => 400,
             Code::Unauthenticated => 401,
             Code::NotFound => 404,
             Code::TooSlow => 408,
             Code::TooLarge => 413,
             Code::ResourceExhausted => 429,
             Code::Internal => 500,
+            Code::Unimplemented => 501,
             Code::Unavailable => 503,
             Code::DeadlineExceeded => 504,
         }
     }
 
-    /// gRPC's name.
-    pub fn name(self) -> &'static str {
+    /// gRPC's number and name.
+    pub fn grpc(self) -> (u8, &'static str) {
         match self {
-            Code::InvalidArgument | Code::TooLarge => "INVALID_ARGUMENT",
-            Code::NotFound => "NOT_FOUND",
-            Code::Unauthenticated => "UNAUTHENTICATED",
-            Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-            Code::DeadlineExceeded | Code::TooSlow => "DEADLINE_EXCEEDED",
-            Code::Unavailable => "UNAVAILABLE",
-            Code::Internal => "INTERNAL",
+            Code::InvalidArgument => (3, "INVALID_ARGUMENT"),
+            Code::DeadlineExceeded | Code::TooSlow => (4, "DEADLINE_EXCEEDED"),
+            Code::NotFound => (5, "NOT_FOUND"),
+            Code::TooLarge | Code::ResourceExhausted => (8, "RESOURCE_EXHAUSTED"),
+            Code::FailedPrecondition => (9, "FAILED_PRECONDITION"),
+            Code::Unimplemented => (12, "UNIMPLEMENTED"),
+            Code::Internal => (13, "INTERNAL"),
+            Code::Unavailable => (14, "UNAVAILABLE"),
+            Code::Unauthenticated => (16, "UNAUTHENTICATED"),
         }
     }
 }
@@ -83,7 +90,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code.name(), self.message)
+        write!(f, "{}: {}", self.code.grpc().1, self.message)
     }
 }
 

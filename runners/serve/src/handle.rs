@@ -1,16 +1,15 @@
 //! `handle`: a request in, an answer out, without any network.
 
-use std::sync::Arc;
-
 use model::Task;
 use percent_encoding::percent_decode_str;
+use transform::Tensor;
 
 use crate::answer;
 use crate::failure::{Code, Failure};
 use crate::metadata::{metadata, status};
 use crate::models::{Choice, Models};
 use crate::request::{Body, Rows};
-use crate::servable::{DEFAULT, Method, Servable};
+use crate::servable::{DEFAULT, Method, Servable, Signature};
 
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +29,7 @@ pub struct About {
     pub model: String,
     /// The version that has answered.
     pub version: Option<u64>,
-    /// `predict`, `classify`, `regress`, `status` or `metadata`.
+    /// `predict`, `classify`, `regress`, `multi_inference`, `status` or `metadata`.
     pub method: &'static str,
     /// Rows that were answered.
     pub rows: usize,
@@ -111,7 +110,7 @@ fn answer(
 
 type Answered = Result<(usize, Vec<u8>), Failure>;
 
-fn predict(servable: &Arc<Servable>, body: &Body<'_>) -> Answered {
+fn predict(servable: &Servable, body: &Body<'_>) -> Answered {
     let name = body.signature.as_str();
     let signature = servable.signature(name).ok_or_else(|| {
         Failure::invalid(format!("Serving signature name: \"{name}\" not found in signature def"))
@@ -126,36 +125,62 @@ fn predict(servable: &Arc<Servable>, body: &Body<'_>) -> Answered {
 }
 
 /// Classifies or regresses.
-fn score(servable: &Arc<Servable>, body: &Body<'_>, method: Method) -> Answered {
-    let name = body.signature.as_str();
-    if !["", DEFAULT, method.name()].contains(&name) {
-        let known = servable.signatures().into_iter().find(|(known, _)| *known == name);
-        return Err(Failure::invalid(match known {
-            Some((_, other)) => other_method(method, other),
-            None => format!("No signature was found with the name: {name}"),
-        }));
-    }
-    let its_own = match servable.task() {
-        None => Method::Predict,
-        Some(Task::Regression) => Method::Regress,
-        Some(Task::Binary | Task::Multiclass { .. }) => Method::Classify,
-    };
-    let (Some(task), Some(signature), true) =
-        (servable.task(), servable.signature(DEFAULT), its_own == method)
-    else {
-        return Err(Failure::invalid(other_method(method, its_own)));
-    };
-    let Rows { n, tensors, .. } = body.examples(&signature)?;
-    let scores = signature.scores(n, tensors)?;
-    let body = match task {
-        Task::Regression => answer::regressions(&scores),
-        Task::Multiclass { classes } => answer::classes(scores.chunks_exact(classes.max(1))),
-        Task::Binary => {
-            let both: Vec<f32> = scores.iter().flat_map(|score| [1.0 - score, *score]).collect();
-            answer::classes(both.chunks_exact(2))
-        }
+fn score(servable: &Servable, body: &Body<'_>, method: Method) -> Answered {
+    let scorer = Scorer::of(servable, &body.signature, method)?;
+    let Rows { n, tensors, .. } = body.examples(&scorer.signature)?;
+    let scores = scorer.scores(n, tensors)?;
+    let body = match method {
+        Method::Regress => answer::regressions(&scores),
+        _ => answer::classes(scores.chunks_exact(scorer.width())),
     };
     Ok((n, body))
+}
+
+/// What classifies or regresses.
+pub(crate) struct Scorer<'a> {
+    /// What is read.
+    pub(crate) signature: Signature<'a>,
+    task: Task,
+}
+
+impl<'a> Scorer<'a> {
+    /// What answers to a signature's name, if it has this method.
+    pub(crate) fn of(servable: &'a Servable, name: &str, method: Method) -> Result<Self, Failure> {
+        if !["", DEFAULT, method.name()].contains(&name) {
+            let known = servable.signatures().into_iter().find(|(known, _)| *known == name);
+            return Err(Failure::invalid(match known {
+                Some((_, other)) => other_method(method, other),
+                None => format!("No signature was found with the name: {name}"),
+            }));
+        }
+        let its_own = match servable.task() {
+            None => Method::Predict,
+            Some(Task::Regression) => Method::Regress,
+            Some(Task::Binary | Task::Multiclass { .. }) => Method::Classify,
+        };
+        match (servable.task(), servable.signature(DEFAULT)) {
+            (Some(task), Some(signature)) if its_own == method => Ok(Scorer { signature, task }),
+            _ => Err(Failure::invalid(other_method(method, its_own))),
+        }
+    }
+
+    /// How many scores a row has.
+    pub(crate) fn width(&self) -> usize {
+        match self.task {
+            Task::Regression => 1,
+            Task::Binary => 2,
+            Task::Multiclass { classes } => classes.max(1),
+        }
+    }
+
+    /// The scores of rows: numbers, or one for each class.
+    pub(crate) fn scores(&self, n: usize, tensors: Vec<Tensor>) -> Result<Vec<f32>, Failure> {
+        let scores = self.signature.scores(n, tensors)?;
+        Ok(match self.task {
+            Task::Binary => scores.iter().flat_map(|score| [1.0 - score, *score]).collect(),
+            Task::Multiclass { .. } | Task::Regression => scores,
+        })
+    }
 }
 
 fn other_method(wanted: Method, found: Method) -> String {

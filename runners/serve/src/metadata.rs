@@ -1,15 +1,22 @@
-//! What is said of models: the state of their versions, and their signatures, in the forms of protobuf's
-//! JSON that TensorFlow Serving answers with.
+//! What is said of models: the state of their versions, and their signatures, as TensorFlow Serving's
+//! messages and in the forms of protobuf's JSON.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use transform::{DType, Dim, Type};
 
 use crate::failure::{Code, Failure};
-use crate::models::{Choice, Models, Versions};
+use crate::grpc::{DimProto, SignatureDef, TensorInfo, TensorShapeProto, number_of};
+use crate::models::{Choice, Models, Version};
 use crate::servable::{Method, Servable};
 
-/// The states of all versions of a model, or of one.
-pub(crate) fn status(models: &Models, name: &str, choice: &Choice) -> Result<Value, Failure> {
+/// All versions of a model, or one.
+pub(crate) fn versions(
+    models: &Models,
+    name: &str,
+    choice: &Choice,
+) -> Result<Vec<(u64, Version)>, Failure> {
     let not_found = |what: String| Failure::new(Code::NotFound, what);
     let Some(model) = models.get(name) else {
         return Err(match choice {
@@ -28,18 +35,20 @@ pub(crate) fn status(models: &Models, name: &str, choice: &Choice) -> Result<Val
             Err(not_found(format!("Could not find any versions of model {name}")))
         }
         // The greatest first, as TensorFlow Serving's monitor keeps them.
-        None => Ok(states(&versions, versions.keys().rev().copied())),
-        Some(number) if versions.contains_key(&number) => Ok(states(&versions, [number])),
-        Some(number) => Err(not_found(format!("Could not find version {number} of model {name}"))),
+        None => Ok(versions.iter().rev().map(|(number, of)| (*number, of.clone())).collect()),
+        Some(number) => match versions.get(&number) {
+            Some(version) => Ok(vec![(number, version.clone())]),
+            None => Err(not_found(format!("Could not find version {number} of model {name}"))),
+        },
     }
 }
 
-fn states(versions: &Versions, numbers: impl IntoIterator<Item = u64>) -> Value {
-    let states = numbers.into_iter().map(|number| {
-        let version = &versions[&number];
-        let (code, message) = match &version.error {
-            None => ("OK", ""),
-            Some(message) => ("UNKNOWN", message.as_str()),
+/// The states of all versions of a model, or of one.
+pub(crate) fn status(models: &Models, name: &str, choice: &Choice) -> Result<Value, Failure> {
+    let states = versions(models, name, choice)?.into_iter().map(|(number, version)| {
+        let (code, message) = match version.error {
+            None => ("OK", String::new()),
+            Some(message) => ("UNKNOWN", message),
         };
         json!({
             "version": number.to_string(),
@@ -47,37 +56,78 @@ fn states(versions: &Versions, numbers: impl IntoIterator<Item = u64>) -> Value 
             "status": { "error_code": code, "error_message": message },
         })
     });
-    json!({ "model_version_status": states.collect::<Vec<_>>() })
+    Ok(json!({ "model_version_status": states.collect::<Vec<_>>() }))
 }
 
-/// The signatures of a version.
-pub(crate) fn metadata(name: &str, version: u64, servable: &Servable) -> Value {
-    let signatures = servable.signatures().into_iter().map(|(signature, method)| {
+/// The signatures of a version, by name.
+pub(crate) fn signature_defs(servable: &Servable) -> BTreeMap<String, SignatureDef> {
+    let tensors = |columns: &[(String, Type)]| {
+        let tensors = columns.iter().map(|(name, ty)| (name.clone(), tensor(name, ty)));
+        tensors.collect()
+    };
+    // A tensor of serialized tf.Examples, of any rank.
+    let examples = || {
+        let unknown = TensorShapeProto { dim: Vec::new(), unknown_rank: true };
+        let dtype = number_of(DType::String);
+        let name = "tf_example:0".to_owned();
+        [("inputs".to_owned(), TensorInfo { name, dtype, tensor_shape: Some(unknown) })].into()
+    };
+    let scores = |of: &str, shape: &[Dim]| {
+        let ty = Type::column(DType::Float32, shape);
+        [(of.to_owned(), tensor("scores", &ty))].into()
+    };
+    let defs = servable.signatures().into_iter().map(|(signature, method)| {
         let (inputs, outputs) = match method {
             Method::Predict => {
                 let of = servable.signature(signature);
-                let tensors = |columns: Vec<(String, Type)>| {
-                    let tensors = columns.into_iter().map(|(name, ty)| {
-                        let tensor = tensor(&name, &ty);
-                        (name, tensor)
-                    });
-                    Value::Object(tensors.collect())
-                };
-                (
-                    tensors(of.map(|of| of.inputs().to_vec()).unwrap_or_default()),
-                    tensors(of.map(|of| of.outputs()).unwrap_or_default()),
-                )
+                let inputs = of.map(|of| tensors(of.inputs())).unwrap_or_default();
+                (inputs, of.map(|of| tensors(&of.outputs())).unwrap_or_default())
             }
-            Method::Classify => (examples(), json!({ "scores": scores(true) })),
-            Method::Regress => (examples(), json!({ "outputs": scores(false) })),
+            Method::Classify => (examples(), scores("scores", &[Dim::Var])),
+            Method::Regress => (examples(), scores("outputs", &[])),
         };
-        let signature_def = json!({
-            "inputs": inputs,
-            "outputs": outputs,
-            "method_name": format!("tensorflow/serving/{}", method.name()),
+        let method_name = format!("tensorflow/serving/{}", method.name());
+        (signature.to_owned(), SignatureDef { inputs, outputs, method_name })
+    });
+    defs.collect()
+}
+
+fn tensor(name: &str, ty: &Type) -> TensorInfo {
+    let sizes = ty.shape.iter().map(|dim| match dim {
+        Dim::Fixed(n) => i64::from(*n),
+        Dim::Var => -1,
+    });
+    let dim = std::iter::once(-1).chain(sizes).map(|size| DimProto { size }).collect();
+    TensorInfo {
+        name: format!("{name}:0"),
+        dtype: number_of(ty.dtype),
+        tensor_shape: Some(TensorShapeProto { dim, unknown_rank: false }),
+    }
+}
+
+/// The signatures of a version, as JSON.
+pub(crate) fn metadata(name: &str, version: u64, servable: &Servable) -> Value {
+    let tensors = |tensors: BTreeMap<String, TensorInfo>| {
+        let tensors = tensors.into_iter().map(|(name, tensor)| {
+            let TensorShapeProto { dim, unknown_rank } = tensor.tensor_shape.unwrap_or_default();
+            let dim = dim.iter().map(|dim| json!({ "size": dim.size.to_string(), "name": "" }));
+            let value = json!({
+                "dtype": name_of(tensor.dtype),
+                "tensor_shape": { "dim": dim.collect::<Vec<_>>(), "unknown_rank": unknown_rank },
+                "name": tensor.name,
+            });
+            (name, value)
+        });
+        Value::Object(tensors.collect())
+    };
+    let signatures = signature_defs(servable).into_iter().map(|(name, def)| {
+        let def = json!({
+            "inputs": tensors(def.inputs),
+            "outputs": tensors(def.outputs),
+            "method_name": def.method_name,
             "defaults": {},
         });
-        (signature.to_owned(), signature_def)
+        (name, def)
     });
     json!({
         "model_spec": { "name": name, "signature_name": "", "version": version.to_string() },
@@ -87,48 +137,14 @@ pub(crate) fn metadata(name: &str, version: u64, servable: &Servable) -> Value {
     })
 }
 
-fn dtype(dtype: DType) -> &'static str {
-    match dtype {
-        DType::Bool => "DT_BOOL",
-        DType::Int64 | DType::Timestamp => "DT_INT64",
-        DType::Float32 => "DT_FLOAT",
-        DType::Float64 => "DT_DOUBLE",
-        DType::String | DType::Vocabulary | DType::Tokenizer => "DT_STRING",
+/// TensorFlow's name of a type's number.
+fn name_of(number: i32) -> &'static str {
+    match number {
+        1 => "DT_FLOAT",
+        2 => "DT_DOUBLE",
+        7 => "DT_STRING",
+        9 => "DT_INT64",
+        10 => "DT_BOOL",
+        _ => "DT_INVALID",
     }
-}
-
-fn tensor(name: &str, ty: &Type) -> Value {
-    let dims = ty.shape.iter().map(|dim| match dim {
-        Dim::Fixed(n) => i64::from(*n),
-        Dim::Var => -1,
-    });
-    let dims: Vec<Value> = std::iter::once(-1).chain(dims).map(dim).collect();
-    json!({
-        "dtype": dtype(ty.dtype),
-        "tensor_shape": { "dim": dims, "unknown_rank": false },
-        "name": format!("{name}:0"),
-    })
-}
-
-fn dim(size: i64) -> Value {
-    json!({ "size": size.to_string(), "name": "" })
-}
-
-fn examples() -> Value {
-    json!({
-        "inputs": {
-            "dtype": "DT_STRING",
-            "tensor_shape": { "dim": [], "unknown_rank": true },
-            "name": "tf_example:0",
-        },
-    })
-}
-
-fn scores(are_several: bool) -> Value {
-    let dims = if are_several { vec![dim(-1), dim(-1)] } else { vec![dim(-1)] };
-    json!({
-        "dtype": "DT_FLOAT",
-        "tensor_shape": { "dim": dims, "unknown_rank": false },
-        "name": "scores:0",
-    })
 }

@@ -62,6 +62,15 @@ impl State {
             State::End => "END",
         }
     }
+
+    /// TensorFlow Serving's number.
+    pub(crate) fn number(self) -> i32 {
+        match self {
+            State::Loading => 20,
+            State::Available => 30,
+            State::End => 50,
+        }
+    }
 }
 
 /// A version that is there or was.

@@ -6,15 +6,16 @@
 //! | classify, regress | `examples`: a list of features, and `context`: features of all of them |
 //!
 //! A feature that varies in length need not be there. In `instances` and `inputs` a name that no graph of
-//! the model reads is an error, in `examples` it is passed over, as tf.Example's parsers do.
+//! the model reads is an error, in `examples` it is passed over, as tf.Example's parsers do. Where the only
+//! name is `examples`, and no column's, its values are serialized tf.Examples: whole rows.
 
-use transform::Tensor;
+use transform::{Strings, Tensor};
 
-use crate::columns::{Columns, Wrong, name_of, name_of_kind};
+use crate::columns::{Columns, Wrong, name_of_kind};
 use crate::cursor::{Cursor, Kind};
 use crate::failure::Failure;
-use crate::servable::Signature;
-use crate::syntax;
+use crate::servable::{EXAMPLES, Signature};
+use crate::{example, syntax};
 
 /// A body that is JSON, and an object.
 pub(crate) struct Body<'a> {
@@ -73,6 +74,16 @@ pub(crate) struct Rows {
 
 type Read<T> = Result<T, Failure>;
 
+impl Rows {
+    /// Rows of serialized tf.Examples, parsed.
+    fn parsed(self, signature: &Signature<'_>) -> Read<Self> {
+        let examples = self.tensors.first().map(Tensor::strings);
+        let examples = examples.into_iter().flat_map(Strings::iter);
+        let (n, tensors) = example::rows(signature, examples, b"")?;
+        Ok(Rows { n, tensors, ..self })
+    }
+}
+
 impl<'a> Body<'a> {
     /// Reads a body as far as that is possible without knowing the model.
     pub(crate) fn read(text: &'a [u8]) -> Read<Self> {
@@ -115,11 +126,19 @@ impl<'a> Body<'a> {
             (Some(list), None) if list.kind() != Kind::Array => {
                 Err(self.wrong("Expecting 'instances' to be an list/array"))
             }
-            (Some(list), None) => match first(list) {
-                None => Err(self.wrong("No values in 'instances' array")),
-                Some(first) => instances(list, first, signature),
+            (Some(list), None) => match (first(list), signature.of_examples()) {
+                (None, _) => Err(self.wrong("No values in 'instances' array")),
+                (Some(first), Some(examples)) if has_only_examples(first) => {
+                    instances(list, first, &examples)?.parsed(signature)
+                }
+                (Some(first), _) => instances(list, first, signature),
             },
-            (None, Some(value)) => inputs(value, signature),
+            (None, Some(value)) => match signature.of_examples() {
+                Some(examples) if has_only_examples(value) => {
+                    inputs(value, &examples)?.parsed(signature)
+                }
+                _ => inputs(value, signature),
+            },
             (None, None) => Err(Failure::invalid("Missing 'inputs' or 'instances' key")),
         }
     }
@@ -167,6 +186,19 @@ impl<'a> Body<'a> {
 fn first(mut list: Cursor<'_>) -> Option<Cursor<'_>> {
     list.open();
     list.more().then_some(list)
+}
+
+/// Whether it is an object whose only key is [`EXAMPLES`].
+fn has_only_examples(mut value: Cursor<'_>) -> bool {
+    if value.kind() != Kind::Object {
+        return false;
+    }
+    value.open();
+    let is_first = value.more() && &*value.key() == EXAMPLES.as_bytes();
+    is_first && {
+        value.skip();
+        !value.more()
+    }
 }
 
 fn is_row(value: Cursor<'_>) -> bool {
@@ -443,13 +475,5 @@ fn example(
             }
         }
     }
-    for (input, (name, ty)) in signature.inputs().iter().enumerate() {
-        if columns.rows(input) == n && !columns.missing(input) {
-            return Err(Failure::invalid(format!(
-                "Example: {n}, Feature: {name} (data type: {}) is required but could not be found.",
-                name_of(ty.dtype)
-            )));
-        }
-    }
-    Ok(())
+    columns.end_example(n).map_err(|why| Failure::invalid(format!("Example: {n}, {why}")))
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int64Type};
@@ -16,6 +17,8 @@ use transform::{DType, Dim, Graph, Tensor, TransformGraph, Type, Values};
 pub const DEFAULT: &str = "serving_default";
 /// The signature that returns transformed features.
 pub const TRANSFORM: &str = "transform";
+/// The input of serialized tf.Examples, which stands for all others, as in the models that TFX exports.
+pub const EXAMPLES: &str = "examples";
 /// The file by which a bundle is known.
 const MODEL: &str = "model.json";
 /// The directory of a bundle that holds its graph.
@@ -60,7 +63,12 @@ impl Method {
 pub struct Signature<'a> {
     of: &'a Servable,
     predictor: Option<&'a Predictor>,
+    /// Whether [`EXAMPLES`] are read.
+    of_examples: bool,
 }
+
+static EXAMPLES_INPUT: LazyLock<[(String, Type); 1]> =
+    LazyLock::new(|| [(EXAMPLES.to_owned(), Type::scalar(DType::String))]);
 
 /// One column of an answer.
 #[derive(Debug)]
@@ -111,7 +119,7 @@ impl Servable {
             TRANSFORM => None,
             _ => return None,
         };
-        Some(Signature { of: self, predictor })
+        Some(Signature { of: self, predictor, of_examples: false })
     }
 
     /// The names of all signatures, each with its method.
@@ -144,13 +152,22 @@ impl<'a> Signature<'a> {
         self.predictor.map_or(&self.of.transform, Predictor::graph)
     }
 
+    /// The same with [`EXAMPLES`] as its only input; `None` where the model has a column of that name.
+    pub(crate) fn of_examples(self) -> Option<Self> {
+        let is_free = !self.of.known.contains(EXAMPLES);
+        is_free.then_some(Signature { of_examples: true, ..self })
+    }
+
     /// Names and types of what is read.
     pub fn inputs(&self) -> &'a [(String, Type)] {
-        self.graph().inputs()
+        if self.of_examples { &*EXAMPLES_INPUT } else { self.graph().inputs() }
     }
 
     /// The place of an input.
     pub fn input(&self, name: &str) -> Option<usize> {
+        if self.of_examples {
+            return (name == EXAMPLES).then_some(0);
+        }
         self.graph().input_number(name)
     }
 

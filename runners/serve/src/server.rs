@@ -1,14 +1,14 @@
-//! The network: sockets, TLS, limits, and an end that loses no request.
+//! The network: limits, tokens, and an end that loses no request.
 //!
-//! | what happens | answer |
-//! |---|---|
-//! | a body of more than `max_body` bytes | 413, without reading it all |
-//! | more than `max_concurrent` requests | 429, at once |
-//! | a body that does not arrive within `timeout` | 408 |
-//! | an answer that is not ready within `timeout` | 504 |
-//! | headers that do not arrive within `header_timeout` | the connection is closed |
-//! | no token, or another one | 401 |
-//! | the program is told to end | what was begun is answered, for `timeout` at most |
+//! | what happens | REST | gRPC |
+//! |---|---|---|
+//! | a body of more than `max_body` bytes, which is not read to its end | 413 | `RESOURCE_EXHAUSTED` |
+//! | more than `max_concurrent` requests, at once | 429 | `RESOURCE_EXHAUSTED` |
+//! | a body that does not arrive within `timeout` | 408 | `DEADLINE_EXCEEDED` |
+//! | an answer that is not ready within `timeout` | 504 | `DEADLINE_EXCEEDED` |
+//! | no token, or another one | 401 | `UNAUTHENTICATED` |
+//! | headers, or HTTP/2's preface, that do not arrive within `header_timeout` | closed | closed |
+//! | the program is told to end: what was begun is answered, for `timeout` at most | | |
 //!
 //! Answers are computed on threads of their own, as many as there are cores: a long one, or a large body,
 //! holds up neither new connections nor other requests.
@@ -28,42 +28,40 @@ use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use engine::{Error, ErrorKind, Result};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::{self, GracefulShutdown};
-use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use axum::routing::{get, post};
+use engine::{Error, Result};
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{timeout, timeout_at};
-use tokio_rustls::TlsAcceptor;
 
 use crate::failure::{Code, Failure};
+use crate::grpc::{self, wire};
 use crate::handle::{self, About};
 use crate::metrics::Metrics;
 use crate::models::Models;
-use crate::tls;
+use crate::port::{Connections, Port, Protocol};
 use crate::watch::{Log, Watcher};
 
 /// How often is looked whether the program is to end.
-const TICK: Duration = Duration::from_millis(50);
+pub(crate) const TICK: Duration = Duration::from_millis(50);
 /// What is still read, and for how long, of a request that was refused, so that its sender sees why.
 const LINGER_BYTES: usize = 64 << 20;
 const LINGER: Duration = Duration::from_secs(5);
 /// Bytes of headers at most.
-const MOST_HEADER: usize = 64 << 10;
+pub(crate) const MOST_HEADER: usize = 64 << 10;
 
 /// How to serve.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// `host:port`; port 0 is any that is free.
     pub listen: String,
+    /// The same for gRPC, if it is spoken.
+    pub grpc: Option<String>,
     /// Threads that compute answers.
     pub threads: usize,
     /// Bytes of a body at most.
@@ -88,6 +86,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             listen: "127.0.0.1:8501".to_owned(),
+            grpc: None,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             max_body: 16 << 20,
             max_concurrent: 128,
@@ -109,23 +108,26 @@ struct Shared {
     slots: Arc<Semaphore>,
 }
 
-/// Serves until `stop` says so. `started` is told the address when everything that is there is loaded and
-/// connections are taken.
+impl Shared {
+    fn new(models: Arc<Models>, options: Options) -> Arc<Self> {
+        let slots = Arc::new(Semaphore::new(options.max_concurrent.max(1)));
+        Arc::new(Shared { models, metrics: Metrics::default(), options, slots })
+    }
+}
+
+/// Serves until `stop` says so. `started` is told the addresses, REST's first, when everything that is there
+/// is loaded and connections are taken.
 ///
 /// # Errors
-/// When the address cannot be used, or the certificate or key cannot be read.
+/// When an address cannot be used, or the certificate or key cannot be read.
 pub fn serve(
     models: Models,
     options: Options,
     log: &Log,
-    started: impl FnOnce(&str),
+    started: impl FnOnce(&[String]),
     stop: impl Fn() -> bool,
 ) -> Result<()> {
     let models = Arc::new(models);
-    let acceptor = match &options.tls {
-        Some((certificate, key)) => Some(tls::acceptor(certificate, key)?),
-        None => None,
-    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.threads.clamp(1, 4))
         .max_blocking_threads(options.threads.max(1))
@@ -135,31 +137,46 @@ pub fn serve(
         .build()
         .map_err(|e| Error::io("start threads", &e))?;
     let mut watcher = Watcher::new(models.clone(), log.clone());
-    let listener = runtime
-        .block_on(TcpListener::bind(&options.listen))
-        .map_err(|e| cannot_listen(&options.listen, &e))?;
-    let address = listener.local_addr().map_err(|e| cannot_listen(&options.listen, &e))?;
+    let (poll, wait) = (options.poll, options.timeout);
+    let shared = Shared::new(models, options);
+    let (ports, addresses) = runtime.block_on(async {
+        let options = &shared.options;
+        let (rest, rest_address) =
+            Port::bind(Protocol::Rest, &options.listen, rest(&shared), options).await?;
+        let Some(address) = &options.grpc else { return Ok((vec![rest], vec![rest_address])) };
+        let (grpc, address) = Port::bind(Protocol::Grpc, address, calls(&shared), options).await?;
+        Ok::<_, Error>((vec![rest, grpc], vec![rest_address, address]))
+    })?;
     watcher.poll();
     let ended = Arc::new(AtomicBool::new(false));
-    let watch = watch(watcher, options.poll, ended.clone())?;
-    let scheme = if acceptor.is_some() { "https" } else { "http" };
-    started(&format!("{scheme}://{address}"));
-    let slots = Arc::new(Semaphore::new(options.max_concurrent.max(1)));
-    let metrics = Metrics::default();
-    let wait = options.timeout;
-    let shared = Arc::new(Shared { models, metrics, options, slots });
-    runtime.block_on(accept(listener, &shared, acceptor, log, stop));
+    let watch = watch(watcher, poll, ended.clone())?;
+    started(&addresses);
+    runtime.block_on(async {
+        let connections = Arc::new(Connections {
+            places: Arc::new(Semaphore::new(shared.options.max_connections.max(1))),
+            graceful: GracefulShutdown::new(),
+            header_timeout: shared.options.header_timeout,
+            log: log.clone(),
+        });
+        let start = |port: Port| tokio::spawn(port.accept(connections.clone()));
+        let accepting: Vec<_> = ports.into_iter().map(start).collect();
+        while !stop() {
+            tokio::time::sleep(TICK).await;
+        }
+        for accepting in accepting {
+            accepting.abort();
+            let _ = accepting.await;
+        }
+        if let Some(connections) = Arc::into_inner(connections) {
+            let _ = timeout(wait, connections.graceful.shutdown()).await;
+        }
+    });
     runtime.shutdown_timeout(wait.min(Duration::from_secs(1)));
     ended.store(true, Ordering::SeqCst);
     watch.thread().unpark();
     // It ends with the version that it is loading.
     let _ = watch.join();
     Ok(())
-}
-
-fn cannot_listen(address: &str, error: &std::io::Error) -> Error {
-    Error::new(ErrorKind::Io, format!("cannot listen at `{address}`: {error}"))
-        .with_hint("Choose another address with `--listen HOST:PORT`; port 0 is any free one.")
 }
 
 /// Looks at the directories of models again and again.
@@ -186,94 +203,23 @@ fn watch(
         .map_err(|e| Error::io("start a thread", &e))
 }
 
-/// Takes connections until the program is to end, then waits for those that are answered.
-async fn accept(
-    listener: TcpListener,
-    shared: &Arc<Shared>,
-    acceptor: Option<TlsAcceptor>,
-    log: &Log,
-    stop: impl Fn() -> bool,
-) {
-    let options = &shared.options;
-    let router = router(shared);
-    let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(options.max_connections.max(1)));
-    let mut place = None;
-    while !stop() {
-        if place.is_none() {
-            place = timeout(TICK, places.clone().acquire_owned())
-                .await
-                .ok()
-                .and_then(std::result::Result::ok);
-            if place.is_none() {
-                continue;
-            }
-        }
-        let (stream, _) = match timeout(TICK, listener.accept()).await {
-            Err(_) => continue,
-            Ok(Ok(accepted)) => accepted,
-            Ok(Err(error)) => {
-                // Too many open files, say: others are being closed.
-                log(&format!("cannot take a connection: {error}"));
-                tokio::time::sleep(TICK).await;
-                continue;
-            }
-        };
-        let taken = place.take();
-        let (router, acceptor) = (router.clone(), acceptor.clone());
-        let (shared, watcher) = (shared.clone(), graceful.watcher());
-        tokio::spawn(async move {
-            connection(stream, router, acceptor, &shared.options, watcher).await;
-            drop(taken);
-        });
-    }
-    drop(listener);
-    let _ = timeout(options.timeout, graceful.shutdown()).await;
-}
-
-async fn connection(
-    stream: TcpStream,
-    router: Router,
-    acceptor: Option<TlsAcceptor>,
-    options: &Options,
-    watcher: graceful::Watcher,
-) {
-    let _ = stream.set_nodelay(true);
-    match acceptor {
-        None => serve_connection(stream, router, options, watcher).await,
-        Some(acceptor) => {
-            let accepted = timeout(options.header_timeout, acceptor.accept(stream)).await;
-            if let Ok(Ok(stream)) = accepted {
-                serve_connection(stream, router, options, watcher).await;
-            }
-        }
-    }
-}
-
-async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
-    router: Router,
-    options: &Options,
-    watcher: graceful::Watcher,
-) {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(options.header_timeout)
-        .max_header_size(MOST_HEADER)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    // What goes wrong here is the other side's: it has gone, or speaks no HTTP.
-    let _ = watcher.watch(connection).await;
-}
-
-fn router(shared: &Arc<Shared>) -> Router {
+fn rest(shared: &Arc<Shared>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/monitoring/prometheus/metrics", get(metrics))
         .fallback(api)
-        .layer(from_fn_with_state(shared.clone(), authorize))
+        .layer(from_fn_with_state((shared.clone(), failed as Refuse), authorize))
         // Behind the layer above: whoever watches the process has no token.
         .route("/health", get(|| async { "ok\n" }))
         .route("/ready", get(ready))
+        .with_state(shared.clone())
+}
+
+fn calls(shared: &Arc<Shared>) -> Router {
+    Router::new()
+        .fallback(call)
+        .layer(from_fn_with_state((shared.clone(), refused as Refuse), authorize))
+        .route("/grpc.health.v1.Health/Check", post(health))
         .with_state(shared.clone())
 }
 
@@ -292,8 +238,15 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
+/// How one of the protocols says why a request is not answered.
+type Refuse = fn(&Failure) -> Response;
+
 /// Lets requests pass that bring the token.
-async fn authorize(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+async fn authorize(
+    State((shared, refuse)): State<(Arc<Shared>, Refuse)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let Some(token) = &shared.options.token else { return next.run(request).await };
     let given = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
     let given = given.and_then(|given| {
@@ -304,10 +257,7 @@ async fn authorize(State(shared): State<Arc<Shared>>, request: Request, next: Ne
         return next.run(request).await;
     }
     linger(request.into_body());
-    let failure = Failure::new(Code::Unauthenticated, "a bearer token is required");
-    let mut response = failed(&failure);
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
+    refuse(&Failure::new(Code::Unauthenticated, "a bearer token is required"))
 }
 
 /// Compares in a time that does not depend on where they differ.
@@ -316,19 +266,55 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && std::hint::black_box(differs) == 0
 }
 
-/// All paths of the API.
+/// All paths of the REST API.
 async fn api(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let start = Instant::now();
-    let _in_flight = InFlight::of(&shared);
-    let (about, response) = match answer(&shared, request).await {
-        Ok(response) => {
-            let handle::Response { status, body, about } = response;
+    let (start, _in_flight) = (Instant::now(), InFlight::of(&shared));
+    let handle = |models: &Models, head: &Parts, body: Bytes| {
+        handle::handle(models, head.method.as_str(), head.uri.path(), &body)
+    };
+    let (about, response) = match answer(&shared, request, handle).await {
+        Ok(handle::Response { status, body, about }) => {
             (about, json(StatusCode::from_u16(status).unwrap_or_default(), body))
         }
         Err(failure) => (About::default(), failed(&failure)),
     };
     shared.metrics.count(&about, response.status().as_u16(), start.elapsed());
     response
+}
+
+/// All methods of gRPC. Metrics know them by HTTP's codes, as REST's.
+async fn call(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (start, _in_flight) = (Instant::now(), InFlight::of(&shared));
+    let handle = |models: &Models, head: &Parts, body: Bytes| match wire::message(body) {
+        Ok(message) => crate::grpc(models, head.uri.path(), message),
+        Err(failure) => (About::default(), Err(failure)),
+    };
+    let (about, answer) = match answer(&shared, request, handle).await {
+        Ok(answered) => answered,
+        Err(failure) => (About::default(), Err(failure)),
+    };
+    let code = answer.as_ref().map_or_else(|failure| failure.code.http(), |_| 200);
+    shared.metrics.count(&about, code, start.elapsed());
+    match answer {
+        Ok(message) => wire::response(Ok(message)),
+        Err(failure) => refused(&failure),
+    }
+}
+
+/// Answers whoever watches the process, also while there is no place for other requests.
+async fn health(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let body = timeout(shared.options.timeout, read(request.into_body(), MOST_HEADER)).await;
+    let Ok(Ok(Some(body))) = body else {
+        return refused(&Failure::invalid("cannot read the message"));
+    };
+    match wire::message(body).and_then(|message| grpc::health(&shared.models, message)) {
+        Ok(message) => wire::response(Ok(message)),
+        Err(failure) => refused(&failure),
+    }
+}
+
+fn refused(failure: &Failure) -> Response {
+    wire::response(Err(failure))
 }
 
 /// Counts a request while it is being answered, also when its sender goes before that.
@@ -347,7 +333,12 @@ impl Drop for InFlight {
     }
 }
 
-async fn answer(shared: &Arc<Shared>, request: Request) -> Result<handle::Response, Failure> {
+/// Answers a request within the limits that all have.
+async fn answer<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    request: Request,
+    handle: impl FnOnce(&Models, &Parts, Bytes) -> T + Send + 'static,
+) -> Result<T, Failure> {
     let Options { max_body, max_concurrent, timeout: within, .. } = &shared.options;
     let deadline = tokio::time::Instant::now() + *within;
     let (head, body) = request.into_parts();
@@ -373,7 +364,7 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Result<handle::Respon
     };
     let models = shared.models.clone();
     let mut computing = spawn_blocking(move || {
-        let answer = handle::handle(&models, head.method.as_str(), head.uri.path(), &body);
+        let answer = handle(&models, &head, body);
         // Only now: one that is too late is still being computed.
         drop(slot);
         answer
@@ -444,8 +435,13 @@ fn json(status: StatusCode, body: Vec<u8>) -> Response {
 fn failed(failure: &Failure) -> Response {
     let status = StatusCode::from_u16(failure.code.http()).unwrap_or_default();
     let mut response = json(status, failure.body());
-    if failure.code == Code::ResourceExhausted {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
+    let header = match failure.code {
+        Code::ResourceExhausted => Some((RETRY_AFTER, "1")),
+        Code::Unauthenticated => Some((WWW_AUTHENTICATE, "Bearer")),
+        _ => None,
+    };
+    response
+        .headers_mut()
+        .extend(header.map(|(name, value)| (name, HeaderValue::from_static(value))));
     response
 }

@@ -5,10 +5,10 @@ use serde_json::Value;
 use crate::fixture::{ROW, all, post};
 
 /// Numbers that look random: splitmix64 (Steele et al. 2014).
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let bits = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         ((bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb) >> 33) as usize % n

@@ -17,33 +17,43 @@ use crate::fixture::{ROW, all};
 
 /// Made by `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 36500
 /// -subj /CN=localhost -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE`.
-const CERTIFICATE: &str = "certificate.pem";
-const KEY: &str = "key.pem";
+pub(crate) const CERTIFICATE: &str = "certificate.pem";
+pub(crate) const KEY: &str = "key.pem";
 
-fn file(name: &str) -> std::path::PathBuf {
+pub(crate) fn file(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(name)
 }
 
 /// Runs a server while something is asked of it.
 fn with_server(models: Models, options: Options, ask: impl FnOnce(&str)) {
+    with_addresses(models, options, |addresses, _| ask(&addresses[0]));
+}
+
+/// The same with all of its addresses, and what ends it.
+pub(crate) fn with_addresses(
+    models: Models,
+    options: Options,
+    ask: impl FnOnce(&[String], &AtomicBool),
+) {
     let stop = AtomicBool::new(false);
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
         let server = scope.spawn(|| {
             let log: serve::Log = Arc::new(|_| {});
-            let started = |address: &str| sender.send(address.to_owned()).unwrap();
+            let started = |addresses: &[String]| sender.send(addresses.to_vec()).unwrap();
             serve(models, options, &log, started, || stop.load(Ordering::SeqCst))
         });
-        let address = receiver.recv().unwrap();
+        let addresses = receiver.recv().unwrap();
         // Also when it panics: the scope waits for the server.
-        let asked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ask(&address)));
+        let asked =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ask(&addresses, &stop)));
         stop.store(true, Ordering::SeqCst);
         server.join().unwrap().unwrap();
         asked.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
 }
 
-fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options {
         listen: "127.0.0.1:0".to_owned(),
         // Directories of these models are not there: nothing is ever looked at again.
@@ -60,6 +70,17 @@ fn predict() -> String {
     )
 }
 
+/// How a client trusts the server.
+pub(crate) fn client_config() -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(file(CERTIFICATE)).unwrap()).unwrap();
+    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
 fn answer(stream: &mut impl Read) -> String {
     let mut text = Vec::new();
     let _ = stream.read_to_end(&mut text);
@@ -71,13 +92,7 @@ fn tls_is_spoken() {
     let options = Options { tls: Some((file(CERTIFICATE), file(KEY))), ..options() };
     with_server(all(), options, |address| {
         let address = address.strip_prefix("https://").unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(file(CERTIFICATE)).unwrap()).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = client_config();
         let name = ServerName::try_from("localhost").unwrap();
         let client = ClientConnection::new(Arc::new(config), name).unwrap();
         let mut stream = StreamOwned::new(client, TcpStream::connect(address).unwrap());
