@@ -108,6 +108,9 @@ struct AccessArgs {
     /// Its private key, as PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Let scripts of pages of this origin ask, such as `https://example.org`; `*` is any
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    allow_origin: Option<String>,
 }
 
 fn model(text: &str) -> std::result::Result<(String, PathBuf), String> {
@@ -153,6 +156,18 @@ fn seconds(text: &str) -> std::result::Result<Duration, String> {
     }
 }
 
+fn origin(text: &str) -> std::result::Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_host = |host: &str| {
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
+    };
+    if text == "*" || host.is_some_and(is_host) {
+        return Ok(text.to_owned());
+    }
+    Err("`*`, or a scheme and a host as browsers send them, such as `https://example.org`"
+        .to_owned())
+}
+
 pub(crate) fn run(args: &ServeArgs) -> Done {
     let models = Models::new(configs(args)?)?;
     let options = options(args)?;
@@ -195,7 +210,7 @@ fn configs(args: &ServeArgs) -> Result<Vec<ModelConfig>> {
 
 fn options(args: &ServeArgs) -> Result<Options> {
     let default = Options::default();
-    let AccessArgs { token_file, tls_cert, tls_key } = &args.access;
+    let AccessArgs { token_file, tls_cert, tls_key, allow_origin } = &args.access;
     Ok(Options {
         listen: args.listen.clone(),
         grpc: args.grpc.clone(),
@@ -207,6 +222,7 @@ fn options(args: &ServeArgs) -> Result<Options> {
         poll: args.poll,
         token: token_file.as_deref().map(token).transpose()?,
         tls: tls_cert.clone().zip(tls_key.clone()),
+        allow_origin: allow_origin.clone(),
         ..default
     })
 }

@@ -438,6 +438,8 @@ fn wrong_commands_fail() {
     check(&["--model", "a=model-1", "--versions", "a=newest"], "NAME=latest:N");
     check(&["--model", "a=model-1", "--tls-cert", "x"], "--tls-key");
     check(&["--model", "a=model-1", "--tls-cert", "x", "--tls-key", "y"], "cannot use `x` for TLS");
+    check(&["--model", "a=model-1", "--allow-origin", "a.example"], "a scheme and a host");
+    check(&["--model", "a=model-1", "--allow-origin", "https://a.example/"], "a scheme and a host");
     check(&["--model", "a=model-1", "--grpc", "256.0.0.1:80"], "with `--grpc HOST:PORT`");
     let args = ["serve", "--model", "a=model-1", "--listen", "256.0.0.1:80"];
     assert!(place.fails(&args).contains("cannot listen at `256.0.0.1:80`"));

@@ -27,9 +27,13 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_TYPE,
+    RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -80,6 +84,8 @@ pub struct Options {
     pub token: Option<String>,
     /// Files with the chain of certificates and the key.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// The origin of the pages whose scripts may read REST's answers; `*` is any.
+    pub allow_origin: Option<String>,
 }
 
 impl Default for Options {
@@ -96,6 +102,7 @@ impl Default for Options {
             poll: Duration::from_secs(1),
             token: None,
             tls: None,
+            allow_origin: None,
         }
     }
 }
@@ -142,7 +149,7 @@ pub fn serve(
     let (ports, addresses) = runtime.block_on(async {
         let options = &shared.options;
         let (rest, rest_address) =
-            Port::bind(Protocol::Rest, &options.listen, rest(&shared), options).await?;
+            Port::bind(Protocol::Rest, &options.listen, rest(&shared)?, options).await?;
         let Some(address) = &options.grpc else { return Ok((vec![rest], vec![rest_address])) };
         let (grpc, address) = Port::bind(Protocol::Grpc, address, calls(&shared), options).await?;
         Ok::<_, Error>((vec![rest, grpc], vec![rest_address, address]))
@@ -203,8 +210,8 @@ fn watch(
         .map_err(|e| Error::io("start a thread", &e))
 }
 
-fn rest(shared: &Arc<Shared>) -> Router {
-    Router::new()
+fn rest(shared: &Arc<Shared>) -> Result<Router> {
+    let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/monitoring/prometheus/metrics", get(metrics))
         .fallback(api)
@@ -212,7 +219,14 @@ fn rest(shared: &Arc<Shared>) -> Router {
         // Behind the layer above: whoever watches the process has no token.
         .route("/health", get(|| async { "ok\n" }))
         .route("/ready", get(ready))
-        .with_state(shared.clone())
+        .with_state(shared.clone());
+    let Some(origin) = &shared.options.allow_origin else { return Ok(router) };
+    let origin = HeaderValue::from_str(origin).map_err(|_| {
+        Error::invalid(format!("`{origin}` is no origin"))
+            .with_hint("Give one such as `https://example.org`, or `*` for any.")
+    })?;
+    // Before all: a browser asks without a token whether it may ask.
+    Ok(router.layer(from_fn_with_state(origin, cors)))
 }
 
 fn calls(shared: &Arc<Shared>) -> Router {
@@ -221,6 +235,26 @@ fn calls(shared: &Arc<Shared>) -> Router {
         .layer(from_fn_with_state((shared.clone(), refused as Refuse), authorize))
         .route("/grpc.health.v1.Health/Check", post(health))
         .with_state(shared.clone())
+}
+
+/// Lets scripts of pages of an origin read what is answered.
+async fn cors(State(origin): State<HeaderValue>, request: Request, next: Next) -> Response {
+    let is_asked = request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response = if request.method() == Method::OPTIONS && is_asked {
+        let allowed = [
+            (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+            (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
+            (ACCESS_CONTROL_MAX_AGE, "7200"),
+        ];
+        (StatusCode::NO_CONTENT, allowed).into_response()
+    } else {
+        next.run(request).await
+    };
+    if origin != "*" {
+        response.headers_mut().append(VARY, HeaderValue::from_static("origin"));
+    }
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    response
 }
 
 async fn ready(State(shared): State<Arc<Shared>>) -> Response {

@@ -120,3 +120,41 @@ fn a_full_house_lets_others_wait_and_not_for_ever() {
         assert_eq!(answer(&mut silent), "");
     });
 }
+
+#[test]
+fn scripts_of_one_origin_may_ask() {
+    let ask = |address: &str, request: &str| {
+        let mut stream = TcpStream::connect(address.strip_prefix("http://").unwrap()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        answer(&mut stream)
+    };
+    let preflight = "OPTIONS /v1/models/taxi:predict HTTP/1.1\r\nHost: x\r\nOrigin: https://a.example\r\n\
+                     Connection: close\r\nAccess-Control-Request-Method: POST\r\n\r\n";
+    let origin = "access-control-allow-origin";
+    with_server(all(), options(), |address| {
+        assert!(ask(address, preflight).starts_with("HTTP/1.1 400"));
+        assert!(!ask(address, &predict()).contains(origin));
+    });
+    let check = |allowed: &str, token: Option<&str>, varies: bool, code: &str| {
+        let allow_origin = Some(allowed.to_owned());
+        let options = Options { allow_origin, token: token.map(str::to_owned), ..options() };
+        with_server(all(), options, |address| {
+            let text = ask(address, preflight);
+            assert!(text.starts_with("HTTP/1.1 204"), "{text}");
+            for line in [
+                format!("{origin}: {allowed}\r\n"),
+                "access-control-allow-methods: GET, POST\r\n".to_owned(),
+                "access-control-allow-headers: authorization, content-type\r\n".to_owned(),
+            ] {
+                assert!(text.contains(&line), "{text}");
+            }
+            let text = ask(address, &predict());
+            assert!(text.starts_with(code), "{text}");
+            assert!(text.contains(&format!("{origin}: {allowed}\r\n")), "{text}");
+            assert_eq!(text.contains("vary: origin\r\n"), varies, "{text}");
+        });
+    };
+    check("https://a.example", None, true, "HTTP/1.1 200");
+    // The script sees why it is refused.
+    check("*", Some("secret"), false, "HTTP/1.1 401");
+}
