@@ -479,3 +479,23 @@ fn failed(failure: &Failure) -> Response {
         .extend(header.map(|(name, value)| (name, HeaderValue::from_static(value))));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_not_ready_in_time_is_not_waited_for() {
+        let options = Options { timeout: Duration::from_millis(1), ..Options::default() };
+        let shared = Shared::new(Arc::default(), options);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel::<()>();
+        // It is computed until somebody lets it end.
+        let slow = move |_: &Models, _: &Parts, _: Bytes| receiver.recv().is_ok();
+        let failure = runtime.block_on(answer(&shared, Request::default(), slow)).unwrap_err();
+        let message = "the answer was not ready within 0.001 s";
+        assert_eq!((failure.code.http(), failure.message.as_str()), (504, message));
+        assert_eq!(failure.code.grpc(), (4, "DEADLINE_EXCEEDED"));
+        drop(sender);
+    }
+}
