@@ -8,275 +8,173 @@ use std::collections::BTreeMap;
 use prost::Message;
 use prost::bytes::Bytes;
 
-/// Which model, version and signature.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct ModelSpec {
-    #[prost(string, tag = "1")]
-    pub(crate) name: String,
-    #[prost(message, optional, tag = "2")]
-    pub(crate) version: Option<i64>,
-    #[prost(string, tag = "3")]
-    pub(crate) signature_name: String,
-    #[prost(string, optional, tag = "4")]
-    pub(crate) version_label: Option<String>,
+/// Messages, by the numbers, names, types and prost's kinds of their fields.
+macro_rules! messages {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident { $($tag:literal: $field:ident: $ty:ty = ($($kind:tt)*),)* }
+    )*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Message)]
+        pub(crate) struct $name {
+            $(#[prost($($kind)*, tag = $tag)] pub(crate) $field: $ty,)*
+        }
+    )*};
 }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct TensorShapeProto {
-    #[prost(message, repeated, tag = "2")]
-    pub(crate) dim: Vec<DimProto>,
-    #[prost(bool, tag = "3")]
-    pub(crate) unknown_rank: bool,
-}
+messages! {
+    /// Which model, version and signature.
+    ModelSpec {
+        1: name: String = (string),
+        2: version: Option<i64> = (message, optional),
+        3: signature_name: String = (string),
+        4: version_label: Option<String> = (string, optional),
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct DimProto {
-    #[prost(int64, tag = "1")]
-    pub(crate) size: i64,
-}
+    TensorShapeProto {
+        2: dim: Vec<DimProto> = (message, repeated),
+        3: unknown_rank: bool = (bool),
+    }
 
-/// Values as the memory of a machine with the small end first, or in the list of their type.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct TensorProto {
-    #[prost(int32, tag = "1")]
-    pub(crate) dtype: i32,
-    #[prost(message, optional, tag = "2")]
-    pub(crate) tensor_shape: Option<TensorShapeProto>,
-    #[prost(bytes = "bytes", tag = "4")]
-    pub(crate) tensor_content: Bytes,
-    #[prost(float, repeated, tag = "5")]
-    pub(crate) float_val: Vec<f32>,
-    #[prost(double, repeated, tag = "6")]
-    pub(crate) double_val: Vec<f64>,
-    #[prost(int32, repeated, tag = "7")]
-    pub(crate) int_val: Vec<i32>,
-    #[prost(bytes = "bytes", repeated, tag = "8")]
-    pub(crate) string_val: Vec<Bytes>,
-    #[prost(int64, repeated, tag = "10")]
-    pub(crate) int64_val: Vec<i64>,
-    #[prost(bool, repeated, tag = "11")]
-    pub(crate) bool_val: Vec<bool>,
-    #[prost(uint32, repeated, tag = "16")]
-    pub(crate) uint32_val: Vec<u32>,
-}
+    DimProto { 1: size: i64 = (int64), }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct PredictRequest {
-    #[prost(message, optional, tag = "1")]
-    pub(crate) model_spec: Option<ModelSpec>,
-    #[prost(btree_map = "string, message", tag = "2")]
-    pub(crate) inputs: BTreeMap<String, TensorProto>,
-    #[prost(string, repeated, tag = "3")]
-    pub(crate) output_filter: Vec<String>,
-}
+    /// Values as the memory of a machine with the small end first, or in the list of their type.
+    TensorProto {
+        1: dtype: i32 = (int32),
+        2: tensor_shape: Option<TensorShapeProto> = (message, optional),
+        4: tensor_content: Bytes = (bytes = "bytes"),
+        5: float_val: Vec<f32> = (float, repeated),
+        6: double_val: Vec<f64> = (double, repeated),
+        7: int_val: Vec<i32> = (int32, repeated),
+        8: string_val: Vec<Bytes> = (bytes = "bytes", repeated),
+        10: int64_val: Vec<i64> = (int64, repeated),
+        11: bool_val: Vec<bool> = (bool, repeated),
+        16: uint32_val: Vec<u32> = (uint32, repeated),
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct PredictResponse {
-    #[prost(btree_map = "string, message", tag = "1")]
-    pub(crate) outputs: BTreeMap<String, TensorProto>,
-    #[prost(message, optional, tag = "2")]
-    pub(crate) model_spec: Option<ModelSpec>,
-}
+    PredictRequest {
+        1: model_spec: Option<ModelSpec> = (message, optional),
+        2: inputs: BTreeMap<String, TensorProto> = (btree_map = "string, message"),
+        3: output_filter: Vec<String> = (string, repeated),
+    }
 
-/// One of both kinds.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct Input {
-    #[prost(message, optional, tag = "1")]
-    pub(crate) example_list: Option<ExampleList>,
-    #[prost(message, optional, tag = "2")]
-    pub(crate) example_list_with_context: Option<ExampleList>,
-}
+    PredictResponse {
+        1: outputs: BTreeMap<String, TensorProto> = (btree_map = "string, message"),
+        2: model_spec: Option<ModelSpec> = (message, optional),
+    }
 
-/// Also an `ExampleListWithContext`.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct ExampleList {
-    #[prost(bytes = "bytes", repeated, tag = "1")]
-    pub(crate) examples: Vec<Bytes>,
-    #[prost(bytes = "bytes", tag = "2")]
-    pub(crate) context: Bytes,
-}
+    /// One of both kinds.
+    Input {
+        1: example_list: Option<ExampleList> = (message, optional),
+        2: example_list_with_context: Option<ExampleList> = (message, optional),
+    }
 
-/// Also a `RegressionRequest`.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct ClassificationRequest {
-    #[prost(message, optional, tag = "1")]
-    pub(crate) model_spec: Option<ModelSpec>,
-    #[prost(message, optional, tag = "2")]
-    pub(crate) input: Option<Input>,
-}
+    /// Also an `ExampleListWithContext`.
+    ExampleList {
+        1: examples: Vec<Bytes> = (bytes = "bytes", repeated),
+        2: context: Bytes = (bytes = "bytes"),
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct Class {
-    #[prost(string, tag = "1")]
-    pub(crate) label: String,
-    #[prost(float, tag = "2")]
-    pub(crate) score: f32,
-}
+    /// Also a `RegressionRequest`.
+    ClassificationRequest {
+        1: model_spec: Option<ModelSpec> = (message, optional),
+        2: input: Option<Input> = (message, optional),
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct Classifications {
-    #[prost(message, repeated, tag = "1")]
-    pub(crate) classes: Vec<Class>,
-}
+    Class {
+        1: label: String = (string),
+        2: score: f32 = (float),
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct ClassificationResult {
-    #[prost(message, repeated, tag = "1")]
-    pub(crate) classifications: Vec<Classifications>,
-}
+    Classifications { 1: classes: Vec<Class> = (message, repeated), }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct ClassificationResponse {
-    #[prost(message, optional, tag = "1")]
-    pub(crate) result: Option<ClassificationResult>,
-    #[prost(message, optional, tag = "2")]
-    pub(crate) model_spec: Option<ModelSpec>,
-}
+    ClassificationResult { 1: classifications: Vec<Classifications> = (message, repeated), }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct Regression {
-    #[prost(float, tag = "1")]
-    pub(crate) value: f32,
-}
+    ClassificationResponse {
+        1: result: Option<ClassificationResult> = (message, optional),
+        2: model_spec: Option<ModelSpec> = (message, optional),
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct RegressionResult {
-    #[prost(message, repeated, tag = "1")]
-    pub(crate) regressions: Vec<Regression>,
-}
+    Regression { 1: value: f32 = (float), }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct RegressionResponse {
-    #[prost(message, optional, tag = "1")]
-    pub(crate) result: Option<RegressionResult>,
-    #[prost(message, optional, tag = "2")]
-    pub(crate) model_spec: Option<ModelSpec>,
-}
+    RegressionResult { 1: regressions: Vec<Regression> = (message, repeated), }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct InferenceTask {
-    #[prost(message, optional, tag = "1")]
-    pub(crate) model_spec: Option<ModelSpec>,
-    #[prost(string, tag = "2")]
-    pub(crate) method_name: String,
-}
+    RegressionResponse {
+        1: result: Option<RegressionResult> = (message, optional),
+        2: model_spec: Option<ModelSpec> = (message, optional),
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct MultiInferenceRequest {
-    #[prost(message, repeated, tag = "1")]
-    pub(crate) tasks: Vec<InferenceTask>,
-    #[prost(message, optional, tag = "2")]
-    pub(crate) input: Option<Input>,
-}
+    InferenceTask {
+        1: model_spec: Option<ModelSpec> = (message, optional),
+        2: method_name: String = (string),
+    }
 
-/// One of both results.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct InferenceResult {
-    #[prost(message, optional, tag = "1")]
-    pub(crate) model_spec: Option<ModelSpec>,
-    #[prost(message, optional, tag = "2")]
-    pub(crate) classification_result: Option<ClassificationResult>,
-    #[prost(message, optional, tag = "3")]
-    pub(crate) regression_result: Option<RegressionResult>,
-}
+    MultiInferenceRequest {
+        1: tasks: Vec<InferenceTask> = (message, repeated),
+        2: input: Option<Input> = (message, optional),
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct MultiInferenceResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub(crate) results: Vec<InferenceResult>,
-}
+    /// One of both results.
+    InferenceResult {
+        1: model_spec: Option<ModelSpec> = (message, optional),
+        2: classification_result: Option<ClassificationResult> = (message, optional),
+        3: regression_result: Option<RegressionResult> = (message, optional),
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct GetModelMetadataRequest {
-    #[prost(message, optional, tag = "1")]
-    pub(crate) model_spec: Option<ModelSpec>,
-    #[prost(string, repeated, tag = "2")]
-    pub(crate) metadata_field: Vec<String>,
-}
+    MultiInferenceResponse { 1: results: Vec<InferenceResult> = (message, repeated), }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct GetModelMetadataResponse {
-    #[prost(message, optional, tag = "1")]
-    pub(crate) model_spec: Option<ModelSpec>,
-    #[prost(btree_map = "string, message", tag = "2")]
-    pub(crate) metadata: BTreeMap<String, Any>,
-}
+    GetModelMetadataRequest {
+        1: model_spec: Option<ModelSpec> = (message, optional),
+        2: metadata_field: Vec<String> = (string, repeated),
+    }
 
-/// A message of a type that its address says.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct Any {
-    #[prost(string, tag = "1")]
-    pub(crate) type_url: String,
-    #[prost(bytes = "vec", tag = "2")]
-    pub(crate) value: Vec<u8>,
-}
+    GetModelMetadataResponse {
+        1: model_spec: Option<ModelSpec> = (message, optional),
+        2: metadata: BTreeMap<String, Any> = (btree_map = "string, message"),
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct SignatureDefMap {
-    #[prost(btree_map = "string, message", tag = "1")]
-    pub(crate) signature_def: BTreeMap<String, SignatureDef>,
-}
+    /// A message of a type that its address says.
+    Any {
+        1: type_url: String = (string),
+        2: value: Vec<u8> = (bytes = "vec"),
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct SignatureDef {
-    #[prost(btree_map = "string, message", tag = "1")]
-    pub(crate) inputs: BTreeMap<String, TensorInfo>,
-    #[prost(btree_map = "string, message", tag = "2")]
-    pub(crate) outputs: BTreeMap<String, TensorInfo>,
-    #[prost(string, tag = "3")]
-    pub(crate) method_name: String,
-}
+    SignatureDefMap {
+        1: signature_def: BTreeMap<String, SignatureDef> = (btree_map = "string, message"),
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct TensorInfo {
-    #[prost(string, tag = "1")]
-    pub(crate) name: String,
-    #[prost(int32, tag = "2")]
-    pub(crate) dtype: i32,
-    #[prost(message, optional, tag = "3")]
-    pub(crate) tensor_shape: Option<TensorShapeProto>,
-}
+    SignatureDef {
+        1: inputs: BTreeMap<String, TensorInfo> = (btree_map = "string, message"),
+        2: outputs: BTreeMap<String, TensorInfo> = (btree_map = "string, message"),
+        3: method_name: String = (string),
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct GetModelStatusRequest {
-    #[prost(message, optional, tag = "1")]
-    pub(crate) model_spec: Option<ModelSpec>,
-}
+    TensorInfo {
+        1: name: String = (string),
+        2: dtype: i32 = (int32),
+        3: tensor_shape: Option<TensorShapeProto> = (message, optional),
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct GetModelStatusResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub(crate) model_version_status: Vec<ModelVersionStatus>,
-}
+    GetModelStatusRequest { 1: model_spec: Option<ModelSpec> = (message, optional), }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct ModelVersionStatus {
-    #[prost(int64, tag = "1")]
-    pub(crate) version: i64,
-    #[prost(int32, tag = "2")]
-    pub(crate) state: i32,
-    #[prost(message, optional, tag = "3")]
-    pub(crate) status: Option<StatusProto>,
-}
+    GetModelStatusResponse {
+        1: model_version_status: Vec<ModelVersionStatus> = (message, repeated),
+    }
 
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct StatusProto {
-    #[prost(int32, tag = "1")]
-    pub(crate) error_code: i32,
-    #[prost(string, tag = "2")]
-    pub(crate) error_message: String,
-}
+    ModelVersionStatus {
+        1: version: i64 = (int64),
+        2: state: i32 = (int32),
+        3: status: Option<StatusProto> = (message, optional),
+    }
 
-/// `grpc.health.v1`'s.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct HealthCheckRequest {
-    #[prost(string, tag = "1")]
-    pub(crate) service: String,
-}
+    StatusProto {
+        1: error_code: i32 = (int32),
+        2: error_message: String = (string),
+    }
 
-/// `grpc.health.v1`'s.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct HealthCheckResponse {
-    #[prost(int32, tag = "1")]
-    pub(crate) status: i32,
+    /// `grpc.health.v1`'s.
+    HealthCheckRequest { 1: service: String = (string), }
+
+    /// `grpc.health.v1`'s.
+    HealthCheckResponse { 1: status: i32 = (int32), }
 }

@@ -110,17 +110,12 @@ fn check_names(
 
 /// Rows without values of a type that may be without any.
 fn missing(n: usize, ty: &Type) -> Tensor {
-    let mut items = n;
-    let mut splits = Vec::new();
-    for dim in &ty.shape {
-        match dim {
-            Dim::Fixed(size) => items *= *size as usize,
-            Dim::Var => {
-                splits.push(vec![0; items + 1].into());
-                items = 0;
-            }
-        }
-    }
+    let sizes = ty.shape.iter().map(|dim| match dim {
+        Dim::Fixed(size) => *size as usize,
+        Dim::Var => 0,
+    });
+    let splits = fit(n, &sizes.collect::<Vec<_>>(), &ty.shape).expect("these are its own sizes");
+    let splits = splits.into_iter().map(Into::into).collect();
     Tensor { rows: n, splits, values: Values::empty(ty.dtype) }
 }
 
@@ -265,34 +260,34 @@ fn repeated<T: Clone + Default>(mut list: Vec<T>, n: usize) -> Result<Vec<T>, Wr
 
 /// Values of a type that is one of these.
 macro_rules! values_of {
-    ($proto:ident, $n:ident, $to:ty: $($from:ty),*) => {
+    ($proto:ident, $n:ident, $dtype:ident, $to:ty: $($from:ty),*) => {
         match $proto.dtype {
             $(<$from as Element>::DTYPE => {
                 let values = <$from>::read($proto, $n)?.into_iter();
                 values.map(<$to>::from).collect::<Vec<$to>>().into()
             })*
-            other => return Err(unexpected(other, stringify!($to))),
+            _ => return Err(unexpected($proto, $dtype)),
         }
     };
 }
 
-fn unexpected(found: i32, wanted: &str) -> Wrong {
-    format!("its type has number {found}, which is no {wanted}")
+fn unexpected(proto: &TensorProto, wanted: DType) -> Wrong {
+    format!("its type has number {}, which is no {}", proto.dtype, name_of(wanted))
 }
 
 fn values(proto: &TensorProto, dtype: DType, n: usize) -> Result<Values, Wrong> {
     Ok(match dtype {
-        DType::Float32 => values_of!(proto, n, f32: f32, i16, i8, u16, u8),
-        DType::Float64 => values_of!(proto, n, f64: f64, f32, i32, i16, i8, u32, u16, u8),
+        DType::Float32 => values_of!(proto, n, dtype, f32: f32, i16, i8, u16, u8),
+        DType::Float64 => values_of!(proto, n, dtype, f64: f64, f32, i32, i16, i8, u32, u16, u8),
         DType::Int64 | DType::Timestamp => {
-            values_of!(proto, n, i64: i64, i32, i16, i8, u32, u16, u8)
+            values_of!(proto, n, dtype, i64: i64, i32, i16, i8, u32, u16, u8)
         }
         DType::Bool if proto.dtype == BOOL => {
             let TensorProto { tensor_content: content, bool_val: list, .. } = proto;
             numbers(content, list, n, |[byte]: [u8; 1]| u8::from(byte != 0), u8::from)?.into()
         }
         DType::String if proto.dtype == STRING => strings(proto, n)?.into(),
-        _ => return Err(unexpected(proto.dtype, name_of(dtype))),
+        _ => return Err(unexpected(proto, dtype)),
     })
 }
 

@@ -244,11 +244,11 @@ fn wrong_calls_have_the_codes_and_messages() {
     wrong("pair", tensor("DT_FLOAT", &[2, 3], "float_val", one.clone()), message);
     let message = "Tensor name: fare has shape [] expecting: [?]";
     wrong("fare", tensor("DT_FLOAT", &[], "float_val", one.clone()), message);
-    let message = "tensor parsing error: fare: its type has number 2, which is no f32";
+    let message = "tensor parsing error: fare: its type has number 2, which is no float";
     wrong("fare", tensor("DT_DOUBLE", &[2], "double_val", one.clone()), message);
-    let message = "tensor parsing error: fare: its type has number 19, which is no f32";
+    let message = "tensor parsing error: fare: its type has number 19, which is no float";
     wrong("fare", tensor("DT_HALF", &[2], "half_val", one.clone()), message);
-    let message = "tensor parsing error: fare: its type has number 3, which is no f32";
+    let message = "tensor parsing error: fare: its type has number 3, which is no float";
     wrong("fare", tensor("DT_INT32", &[2], "int_val", one.clone()), message);
     let message = "tensor parsing error: fare: a dimension is -2";
     wrong("fare", tensor("DT_FLOAT", &[-2], "float_val", one.clone()), message);
