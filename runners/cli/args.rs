@@ -70,7 +70,7 @@ pub(crate) enum Command {
     /// Push a model that is blessed: it becomes the next version that servers find
     #[cfg(feature = "serve")]
     Push(crate::push::PushArgs),
-    /// Serve models over HTTP, as TensorFlow Serving does it
+    /// Serve models over HTTP and gRPC, as TensorFlow Serving does it
     #[cfg(feature = "serve")]
     Serve(Box<crate::serve::ServeArgs>),
     /// Show, draw and check frozen graphs

@@ -91,7 +91,7 @@ struct LimitArgs {
     /// Seconds for a request to arrive (408) and for its answer to be ready (504)
     #[arg(long, value_name = "S", default_value = "30", value_parser = seconds)]
     timeout: Duration,
-    /// Seconds for headers to arrive, and for a connection to be idle
+    /// Seconds for headers to arrive, and for a connection of REST to be idle
     #[arg(long, value_name = "S", default_value = "30", value_parser = seconds)]
     header_timeout: Duration,
 }
