@@ -3,6 +3,8 @@
 use engine::Result;
 
 use super::elementwise::of_dtype;
+use crate::export::Export;
+use crate::export::tensorflow::{Attr, ListValue};
 use crate::hash::{fingerprint64, sip_hash};
 use crate::op::{Call, Default, Kernel, Kind, Literal, Op, Param, Takes, function};
 use crate::tensor::Tensor;
@@ -51,7 +53,19 @@ pub(super) const HASH_STRINGS: Op = Op {
         // TFT attaches no domain: a bucket is no vocabulary's entry.
         domain: None,
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let n = ("num_buckets", Attr::I(buckets(call)?.cast_signed()));
+            let x = &[&columns[0].values];
+            let hashed = match key(call)? {
+                None => nodes.node("StringToHashBucketFast", x, [n]),
+                Some(key) => {
+                    let i = key.map(u64::cast_signed).to_vec();
+                    let key = Attr::List(ListValue { i, ..ListValue::default() });
+                    nodes.node("StringToHashBucketStrong", x, [n, ("key", key)])
+                }
+            };
+            Ok(vec![columns[0].with_values(hashed)])
+        }),
     },
 };
 

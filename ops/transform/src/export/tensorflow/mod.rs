@@ -17,6 +17,7 @@
 mod nodes;
 mod proto;
 mod segments;
+mod strings;
 pub mod tf_text;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ use self::proto::{
 };
 pub use self::proto::{Attr, DataType, ListValue};
 pub use self::segments::{Segments, divided, fixed, result_type};
+pub use self::strings::{as_rewrite, quoted};
 use super::{Export, folded};
 use crate::graph::{Graph, What};
 use crate::op::{Call, Kind, Ref};
@@ -211,7 +213,7 @@ fn placeholder(
 }
 
 /// A column of a matrix of int64.
-fn column_of(nodes: &mut Nodes, matrix: &Out, column: i64) -> Out {
+pub fn column_of(nodes: &mut Nodes, matrix: &Out, column: i64) -> Out {
     let (begin, size) = (nodes.list(vec![0, column]), nodes.list(vec![-1i64, 1]));
     let attrs = [("T", of_type(DType::Int64)), ("Index", of_type(DType::Int64))];
     let column = nodes.node("Slice", &[matrix, &begin, &size], attrs);
@@ -293,7 +295,7 @@ fn outputs_of(
 }
 
 /// The indices and the dense shape of a `SparseTensor` of `[var]`.
-fn sparse_parts(nodes: &mut Nodes, column: &Column, ty: &Type) -> (Out, Out) {
+pub fn sparse_parts(nodes: &mut Nodes, column: &Column, ty: &Type) -> (Out, Out) {
     let splits = &column.splits[0];
     let rows = nodes.row_ids(column, ty);
     let begins = nodes.gather(splits, DType::Int64, &rows);

@@ -1,11 +1,16 @@
 //! `strings.lower`, `upper`, `strip`, `normalize_utf8`, `unicode_transcode`: strings rewritten.
 
+use std::fmt::Write as _;
+
 use engine::Result;
 use unicode_normalization::UnicodeNormalization;
 
 use super::super::params::{X, option};
 use super::{each, map, same, trimmed};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes, of_text};
 use crate::op::{Call, Default, Op, Param, Takes};
+use crate::types::DType;
 
 const ENCODING: Param = option(
     "encoding",
@@ -28,7 +33,10 @@ pub(in super::super) const LOWER: Op = Op {
         } else {
             each(|s, out| out.extend(s.iter().map(u8::to_ascii_lowercase)))
         })
-    }),
+    })
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        cased_there(nodes, call, columns, "StringLower", "lower_case", str::to_lowercase)
+    })),
 };
 
 /// Upper case.
@@ -45,7 +53,10 @@ pub(in super::super) const UPPER: Op = Op {
         } else {
             each(|s, out| out.extend(s.iter().map(u8::to_ascii_uppercase)))
         })
-    }),
+    })
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        cased_there(nodes, call, columns, "StringUpper", "upper_case", str::to_uppercase)
+    })),
 };
 
 /// Without white space around.
@@ -55,7 +66,12 @@ pub(in super::super) const STRIP: Op = Op {
     semantics: "White space is that of ASCII.",
     examples: &["strings.strip(s)", "strings.strip(ss)"],
     params: &[X],
-    kind: map(same, |_| Ok(each(|s, out| out.extend_from_slice(trimmed(s))))),
+    kind: map(same, |_| Ok(each(|s, out| out.extend_from_slice(trimmed(s))))).tensorflow(
+        Export::Nodes(|nodes, _, columns| {
+            let stripped = nodes.node("StringStrip", &[&columns[0].values], []);
+            Ok(vec![columns[0].with_values(stripped)])
+        }),
+    ),
 };
 
 /// A Unicode normal form.
@@ -83,7 +99,19 @@ pub(in super::super) const NORMALIZE_UTF8: Op = Op {
                 Form::Kd => each(|s, out| push(String::from_utf8_lossy(s).nfkd(), out)),
             })
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let form = match form(call)? {
+            Form::C => "NFC",
+            Form::D => "NFD",
+            Form::Kc => "NFKC",
+            Form::Kd => "NFKD",
+        };
+        let valid = nodes.valid_utf8(&columns[0].values, false);
+        let form = [("normalization_form", of_text(form))];
+        let normal = nodes.node("NormalizeUTF8", &[&valid], form);
+        Ok(vec![columns[0].with_values(normal)])
+    })),
 };
 
 /// Valid UTF-8.
@@ -120,7 +148,11 @@ pub(in super::super) const UNICODE_TRANSCODE: Op = Op {
                 }
             }))
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let valid = nodes.valid_utf8(&columns[0].values, ignores_errors(call)?);
+        Ok(vec![columns[0].with_values(valid)])
+    })),
 };
 
 /// What becomes of bytes that are no UTF-8.
@@ -167,6 +199,79 @@ fn unicode(call: &Call<'_>) -> Result<bool> {
 fn cased(call: &Call<'_>) -> Result<Vec<crate::types::Type>> {
     unicode(call)?;
     same(call)
+}
+
+/// Nodes of another case. TensorFlow's own know older letters, and end a text of Unicode at a NUL: there
+/// each character is looked up.
+fn cased_there(
+    nodes: &mut Nodes,
+    call: &Call<'_>,
+    columns: &[Column],
+    ascii: &str,
+    name: &str,
+    case: fn(&str) -> String,
+) -> Result<Vec<Column>> {
+    let x = &columns[0];
+    if !unicode(call)? {
+        let cased = nodes.node(ascii, &[&x.values], []);
+        return Ok(vec![x.with_values(cased)]);
+    }
+    let valid = nodes.valid_utf8(&x.values, false);
+    let mut flat = nodes.flattened(&valid, DType::String);
+    if case("\u{3a3}") == "\u{3c3}" {
+        flat = nodes.rewritten(&flat, &final_sigma(), "\\1\u{3c2}\\2", true);
+    }
+    let (chars, of) = nodes.chars(&flat);
+    let pairs: Vec<(String, String)> = ('\0'..=char::MAX)
+        .map(|c| (c.to_string(), case(c.encode_utf8(&mut [0; 4]))))
+        .filter(|(from, to)| from != to)
+        .collect();
+    let found = nodes.mapped(name, &pairs, &chars);
+    let none = nodes.text("");
+    let unknown = nodes.typed("Equal", DType::String, &[&found, &none]);
+    let cased = nodes.select(&unknown, &chars, &found, DType::String);
+    let n = nodes.length(&flat, DType::String);
+    let joined = nodes.joined(&cased, &of, &n, "");
+    Ok(vec![x.with_values(nodes.shaped(&joined, call.ty("x")?))])
+}
+
+/// A pattern of a capital sigma at the end of a word, for RE2: with what is before it, and what is behind.
+///
+/// Before it is a letter with a case, and behind it none, leaving out what is ignored between. Which these are
+/// is asked of the case mapping itself.
+fn final_sigma() -> String {
+    let lowered_behind = |before: &str| {
+        let mut text = String::with_capacity(16 << 20);
+        for c in '\0'..=char::MAX {
+            text.push_str(before);
+            text.push(if c == '\u{1}' { '\0' } else { c });
+            text.push_str("\u{3a3}\u{1}");
+        }
+        let text = text.to_lowercase();
+        text.split_terminator('\u{1}').map(|word| word.ends_with('\u{3c2}')).collect::<Vec<_>>()
+    };
+    let cased = lowered_behind("");
+    let ignored: Vec<bool> =
+        lowered_behind("a").iter().zip(&cased).map(|(&either, &cased)| either && !cased).collect();
+    let (cased, ignored) = (ranges(&cased), ranges(&ignored));
+    format!(r"([{cased}][{ignored}]*)\x{{3a3}}([{ignored}]*(?:[^{cased}{ignored}]|\z))")
+}
+
+/// The characters that are in a set, as ranges of a pattern.
+fn ranges(set: &[bool]) -> String {
+    let mut out = String::new();
+    let mut members = ('\0'..=char::MAX).zip(set).peekable();
+    while let Some((first, &is_in)) = members.next() {
+        if !is_in {
+            continue;
+        }
+        let mut last = first;
+        while let Some((next, _)) = members.next_if(|(_, is_in)| **is_in) {
+            last = next;
+        }
+        let _ = write!(out, r"\x{{{:x}}}-\x{{{:x}}}", u32::from(first), u32::from(last));
+    }
+    out
 }
 
 enum Form {

@@ -4,6 +4,8 @@ use memchr::memmem;
 
 use super::super::params::{X, option, required};
 use super::{continues, each, map, measure, same};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes, as_rewrite, quoted};
 use crate::op::{Call, Default, Op, Param, Takes};
 use crate::types::{DType, Type};
 use engine::Result;
@@ -15,12 +17,20 @@ pub(in super::super) const CONTAINS: Op = Op {
     name: "strings.contains",
     doc: "whether a string contains a text",
     semantics: "Byte by byte. Every string contains the empty text.",
-    examples: &["strings.contains(s, 'a')", "strings.contains(ss, '')"],
+    examples: &[
+        "strings.contains(s, 'a')",
+        "strings.contains(ss, '')",
+        "strings.contains(svec, '\\n')",
+        "strings.contains(s, '本 ')",
+    ],
     params: &[X, TEXT],
     kind: map(bools, |call| {
         let finder = memmem::Finder::new(text(call)).into_owned();
         Ok(measure(move |s| u8::from(finder.find(s).is_some())))
-    }),
+    })
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        Ok(matched(nodes, columns, &format!(r"\C*{}\C*", quoted_text(call))))
+    })),
 };
 
 /// Whether it is at the beginning.
@@ -28,12 +38,19 @@ pub(in super::super) const STARTS_WITH: Op = Op {
     name: "strings.starts_with",
     doc: "whether a string begins with a text",
     semantics: "Byte by byte.",
-    examples: &["strings.starts_with(s, 'a')", "strings.starts_with(ss, '')"],
+    examples: &[
+        "strings.starts_with(s, 'a')",
+        "strings.starts_with(ss, '')",
+        "strings.starts_with(svec, '[CLS]')",
+    ],
     params: &[X, TEXT],
     kind: map(bools, |call| {
         let text = text(call).to_vec();
         Ok(measure(move |s| u8::from(s.starts_with(&text))))
-    }),
+    })
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        Ok(matched(nodes, columns, &format!(r"{}\C*", quoted_text(call))))
+    })),
 };
 
 /// Whether it is at the end.
@@ -46,7 +63,10 @@ pub(in super::super) const ENDS_WITH: Op = Op {
     kind: map(bools, |call| {
         let text = text(call).to_vec();
         Ok(measure(move |s| u8::from(s.ends_with(&text))))
-    }),
+    })
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        Ok(matched(nodes, columns, &format!(r"\C*{}", quoted_text(call))))
+    })),
 };
 
 /// Another text in its place.
@@ -54,7 +74,12 @@ pub(in super::super) const REPLACE: Op = Op {
     name: "strings.replace",
     doc: "with every occurrence of a text replaced by another",
     semantics: "Byte by byte, from the left, without overlaps. The empty text is nowhere.",
-    examples: &["strings.replace(s, 'a', 'bb')", "strings.replace(ss, ' ', '')"],
+    examples: &[
+        "strings.replace(s, 'a', 'bb')",
+        "strings.replace(ss, ' ', '')",
+        r"strings.replace(s, '\n', r'\1')",
+        "strings.replace(svec, '', 'a')",
+    ],
     params: &[X, TEXT, required("by", Takes::Str, "what comes in its place")],
     kind: map(same, |call| {
         let (text, by) =
@@ -71,7 +96,15 @@ pub(in super::super) const REPLACE: Op = Op {
             }
             out.extend_from_slice(&s[rest..]);
         }))
-    }),
+    })
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let (text, by) = (quoted_text(call), as_rewrite(call.opt_str("by").unwrap_or("")));
+        if text.is_empty() {
+            return Ok(vec![columns[0].clone()]);
+        }
+        let replaced = nodes.rewritten(&columns[0].values, &text, &by, true);
+        Ok(vec![columns[0].with_values(replaced)])
+    })),
 };
 
 /// How long it is.
@@ -94,7 +127,11 @@ pub(in super::super) const LENGTH: Op = Op {
                 measure(|s| s.len() as i64)
             })
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let length = nodes.string_length(&columns[0].values, unit(call)?);
+        Ok(vec![columns[0].with_values(length)])
+    })),
 };
 
 /// What positions and lengths count.
@@ -113,6 +150,23 @@ pub(super) fn counts_chars(call: &Call<'_>) -> Result<bool> {
             Err(call.wrong(format!("`unit` is {other:?}; \"BYTE\" or \"UTF8_CHAR\" is wanted")))
         }
     }
+}
+
+/// The unit, as TensorFlow's nodes name it.
+///
+/// # Errors
+/// As [`counts_chars`].
+pub(super) fn unit(call: &Call<'_>) -> Result<&'static str> {
+    Ok(if counts_chars(call)? { "UTF8_CHAR" } else { "BYTE" })
+}
+
+fn quoted_text(call: &Call<'_>) -> String {
+    quoted(call.opt_str("text").unwrap_or(""))
+}
+
+fn matched(nodes: &mut Nodes, columns: &[Column], pattern: &str) -> Vec<Column> {
+    let found = nodes.full_match(&columns[0].values, pattern);
+    vec![columns[0].with_values(found)]
 }
 
 fn bools(call: &Call<'_>) -> Result<Vec<Type>> {

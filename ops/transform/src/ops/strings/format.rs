@@ -7,6 +7,8 @@ use engine::Result;
 use super::super::elementwise::Native;
 use super::super::params::{X, option};
 use super::map;
+use crate::export::Export;
+use crate::export::tensorflow::{Attr, Column, Nodes, of_text, of_type};
 use crate::op::{Call, Default, Kernel, Op, Takes, function};
 use crate::tensor::StringsBuilder;
 use crate::types::DType;
@@ -28,6 +30,14 @@ pub(in super::super) const AS_STRING: Op = Op {
         "strings.as_string(n)",
         "strings.as_string(ns, width=5, fill='0')",
         "strings.as_string(flag)",
+        "strings.as_string(flags, width=6, fill='-')",
+        "strings.as_string(n, width=4)",
+        "strings.as_string(ns, width=4, fill='-')",
+        "strings.as_string(x, width=9, fill='0', precision=2)",
+        "strings.as_string(d, width=12, shortest=True, precision=0)",
+        "strings.as_string(vec, precision=0, width=4, fill='-')",
+        "strings.as_string(d, scientific=True, width=15, fill='0')",
+        "strings.as_string(ds, shortest=True, precision=17)",
         "strings.as_string(ss)",
     ],
     params: &[
@@ -77,7 +87,8 @@ pub(in super::super) const AS_STRING: Op = Op {
                 _ => function(|_, inputs| Ok(inputs[0].clone())),
             })
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(written_there)),
 };
 
 /// How a value is written.
@@ -222,6 +233,44 @@ fn written<T: Native>(f: impl Fn(T, &mut Vec<u8>) + Send + Sync + 'static) -> Bo
         }
         Ok(inputs[0].with_values(out.finish()?))
     })
+}
+
+/// Nodes of values written as text.
+fn written_there(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (x, dtype, layout) = (&columns[0], call.ty("x")?.dtype, Layout::new(call)?);
+    let padded = |nodes: &mut Nodes, text: &str| {
+        let mut out = Vec::new();
+        layout.pad(&mut out, |out| out.extend_from_slice(text.as_bytes()));
+        nodes.text(out)
+    };
+    let values = match dtype {
+        DType::String => x.values.clone(),
+        // TensorFlow fills no truth values up, and writes the sign of NaN.
+        DType::Bool => {
+            let (yes, no) = (padded(nodes, "true"), padded(nodes, "false"));
+            nodes.select(&x.values, &yes, &no, DType::String)
+        }
+        _ => {
+            let int = |name: &str| Attr::I(call.opt_int(name).unwrap_or(-1).max(-1));
+            let fill = call.opt_str("fill").filter(|fill| *fill != " ").unwrap_or("");
+            let attrs = [
+                ("T", of_type(dtype)),
+                ("precision", int("precision")),
+                ("scientific", Attr::B(call.is("scientific"))),
+                ("shortest", Attr::B(call.is("shortest"))),
+                ("width", int("width")),
+                ("fill", of_text(fill)),
+            ];
+            let written = nodes.node("AsString", &[&x.values], attrs);
+            if dtype.is_float() {
+                let (nan, text) = (nodes.typed("IsNan", dtype, &[&x.values]), padded(nodes, "nan"));
+                nodes.select(&nan, &text, &written, DType::String)
+            } else {
+                written
+            }
+        }
+    };
+    Ok(vec![x.with_values(values)])
 }
 
 #[cfg(test)]

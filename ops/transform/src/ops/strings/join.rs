@@ -1,8 +1,12 @@
 //! `strings.join`, `strings.reduce_join`: several strings as one.
 
+use engine::Result;
+
 use super::super::axis::Groups;
-use super::super::elementwise::{of_dtype, together_all};
+use super::super::elementwise::{Side, of_dtype, together_all};
 use super::super::params::{X, option, values};
+use crate::export::Export;
+use crate::export::tensorflow::{Attr, Column, Nodes, Out, Segments, of_text, of_type};
 use crate::op::{Call, Default, Kind, Op, Param, Takes, function};
 use crate::tensor::StringsBuilder;
 use crate::types::{DType, Type};
@@ -20,6 +24,8 @@ pub(in super::super) const JOIN: Op = Op {
         "strings.join([s, '-', t], separator='_')",
         "strings.join([key, ss])",
         "strings.join(['a', s], separator=',')",
+        "strings.join([s, svec, ['x', 'y', 'z']])",
+        "strings.join([['x', 'y', 'z'], key], separator='-')",
     ],
     params: &[values("values", "the columns"), SEPARATOR],
     kind: Kind::Map {
@@ -54,7 +60,7 @@ pub(in super::super) const JOIN: Op = Op {
         },
         domain: None,
         keeps: "values",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(joined),
     },
 };
 
@@ -67,6 +73,10 @@ pub(in super::super) const REDUCE_JOIN: Op = Op {
         "strings.reduce_join(ss, separator=' ')",
         "strings.reduce_join(svec, axis=1)",
         "strings.reduce_join(nested, axis=-1, separator='+')",
+        "strings.reduce_join(nested, separator='+')",
+        "strings.reduce_join(s)",
+        "strings.join([strings.reduce_join(['a', 'b']), s])",
+        "strings.reduce_join(tf.stack([svec, svec], axis=1), axis=1, separator='-')",
     ],
     params: &[
         X,
@@ -103,9 +113,46 @@ pub(in super::super) const REDUCE_JOIN: Op = Op {
         },
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(reduced),
     },
 };
+
+/// Nodes of columns joined: TensorFlow joins those of one shape, and single values.
+fn joined(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (ty, broadcast) = together_all(call, "values")?;
+    let positions: Vec<usize> = (0..columns.len()).collect();
+    let (mut parts, structure, _) = nodes.broadcast(call, &positions, columns, ty, &broadcast)?;
+    let same = broadcast.sides().iter().all(|side| matches!(side, Side::Full | Side::One));
+    if !same {
+        let int = ("T", of_type(DType::Int64));
+        let shape = |nodes: &mut Nodes, part: &Out| {
+            let attrs = [("T", of_type(DType::String)), ("out_type", of_type(DType::Int64))];
+            nodes.node("Shape", &[part], attrs)
+        };
+        let mut together = shape(nodes, &parts[0]);
+        for part in &parts[1..] {
+            let own = shape(nodes, part);
+            together = nodes.node("BroadcastArgs", &[&together, &own], [int.clone()]);
+        }
+        for part in &mut parts {
+            let attrs = [("T", of_type(DType::String)), ("Tidx", of_type(DType::Int64))];
+            *part = nodes.node("BroadcastTo", &[part, &together], attrs);
+        }
+    }
+    let parts: Vec<&Out> = parts.iter().collect();
+    let separator = of_text(call.opt_str("separator").unwrap_or(""));
+    let attrs = [("N", Attr::I(parts.len() as i64)), ("separator", separator)];
+    let joined = nodes.node("StringJoin", &parts, attrs);
+    Ok(vec![structure.with_values(joined)])
+}
+
+/// Nodes of a row joined, or one dimension of it.
+fn reduced(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (x, separator) = (&columns[0], call.opt_str("separator").unwrap_or(""));
+    let groups = Segments::new(nodes, call, x)?;
+    let joined = nodes.joined(&groups.values, &groups.ids, &groups.n, separator);
+    groups.result(nodes, call, x, &joined)
+}
 
 fn separator(call: &Call<'_>) -> Vec<u8> {
     call.opt_str("separator").unwrap_or("").as_bytes().to_vec()

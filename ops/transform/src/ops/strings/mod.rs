@@ -9,6 +9,7 @@ pub(super) mod format;
 pub(super) mod hash;
 pub(super) mod join;
 pub(super) mod number;
+mod re2;
 pub(super) mod regex;
 mod regex_syntax;
 pub(super) mod split;

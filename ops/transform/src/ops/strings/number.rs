@@ -1,11 +1,15 @@
 //! `strings.to_number`: numbers written as text.
 
+use std::fmt::Write as _;
+
 use engine::Result;
 
 use super::super::elementwise::{Native, of_dtype};
 use super::super::params::{X, option};
 use super::{lists, trimmed};
 use crate::bind;
+use crate::export::Export;
+use crate::export::tensorflow::{Segments, of_type};
 use crate::op::{Call, Default, Kernel, Literal, Op, Takes, function};
 use crate::tensor::{Strings, Tensor, splits_of};
 use crate::types::{DType, Dim, Type};
@@ -26,6 +30,12 @@ pub(in super::super) const TO_NUMBER: Op = Op {
         "strings.to_number(ss, tf.int64, default=-1)",
         "strings.to_number(svec, out_type=tf.float64)",
         "strings.to_number(nested, tf.float64, default=0.5)",
+        "strings.reduce_join(strings.as_string(strings.to_number(nested, tf.int64, default=2)))",
+        "strings.to_number(strings.as_string(n), tf.int64)",
+        "strings.to_number(strings.as_string(xs, precision=9, scientific=True))",
+        "strings.to_number(strings.as_string(ds, precision=17, scientific=True), tf.float64)",
+        "strings.to_number(strings.join([strings.as_string(n), '9']), tf.int64, default=3)",
+        "strings.to_number(strings.join(['0x', s]), tf.float64)",
     ],
     params: &[
         X,
@@ -60,8 +70,45 @@ pub(in super::super) const TO_NUMBER: Op = Op {
                 _ => numbers(shape, default.map(|t| t.floats()[0]), float::<f32>),
             })
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let (x, ty, dtype) = (&columns[0], call.ty("x")?, out_type(call)?);
+        let says = if dtype == DType::Int64 { integers() } else { FLOATS.to_owned() };
+        let known = nodes.full_match(&x.values, &says);
+        let any = nodes.text("0");
+        let texts = nodes.select(&known, &x.values, &any, DType::String);
+        let read = [("out_type", of_type(dtype))];
+        let numbers = nodes.node("StringToNumber", &[&texts], read);
+        if let Some(default) = default(call)? {
+            let default = nodes.constant(&default.values, &[]);
+            let numbers = nodes.select(&known, &numbers, &default, dtype);
+            return Ok(vec![x.with_values(numbers)]);
+        }
+        let rows = Segments::of_rows(nodes, x, ty);
+        let (numbers, known) =
+            (nodes.flattened(&numbers, dtype), nodes.flattened(&known, DType::Bool));
+        Ok(vec![nodes.lists_of(&numbers, dtype, &rows, &known)])
+    })),
 };
+
+/// Floats as RE2 matches them: those that [`float`] reads.
+const FLOATS: &str = r"[\t-\r ]*[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|(?i:inf|nan)|0[xX]0*[0-9a-fA-F]{1,16})[\t-\r ]*";
+
+/// Integers as RE2 matches them: those that fit.
+fn integers() -> String {
+    // Below the digits of the greatest: as far as one of them, then a lesser one, then any.
+    let up_to = |greatest: &str| {
+        let mut all = format!("[0-9]{{1,{}}}", greatest.len() - 1);
+        for (i, digit) in greatest.bytes().enumerate().filter(|(_, digit)| *digit > b'0') {
+            let (before, least, rest) =
+                (&greatest[..i], char::from(digit - 1), greatest.len() - i - 1);
+            let _ = write!(all, "|{before}[0-{least}][0-9]{{{rest}}}");
+        }
+        format!("0*(?:{all}|{greatest})")
+    };
+    let (negative, positive) = (i64::MIN.unsigned_abs().to_string(), i64::MAX.to_string());
+    format!(r"[\t-\r ]*(?:-{}|{})[\t-\r ]*", up_to(&negative), up_to(&positive))
+}
 
 fn out_type(call: &Call<'_>) -> Result<DType> {
     match call.opt_dtype("out_type") {

@@ -5,7 +5,9 @@ use regex::bytes::{Match, Regex};
 
 use super::super::params::{X, option, required};
 use super::regex_syntax::compile;
-use super::{continues, each, map, measure, same};
+use super::{continues, each, map, measure, re2, same};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes, refused};
 use crate::op::{Call, Default, Op, Param, Takes};
 use crate::types::DType;
 
@@ -25,6 +27,7 @@ pub(in super::super) const REGEX_REPLACE: Op = Op {
         "strings.regex_replace(s, '[aeiou]', '_')",
         r"strings.regex_replace(ss, r'(\w)(\w)', r'\2\1\0')",
         r"strings.regex_replace(s, r'\s+', ' ', replace_global=False)",
+        r"strings.regex_replace(svec, r'(?i)K*|(?P<x>\pL)', r'-\1\\')",
     ],
     params: &[
         X,
@@ -86,7 +89,13 @@ pub(in super::super) const REGEX_REPLACE: Op = Op {
                 })
             })
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let (pattern, all) = (re2_of(call)?, call.is("replace_global"));
+        let rewrite = call.opt_str("rewrite").unwrap_or("");
+        let rewritten = nodes.rewritten(&columns[0].values, &pattern, rewrite, all);
+        Ok(vec![columns[0].with_values(rewritten)])
+    })),
 };
 
 /// Whether all of it matches.
@@ -94,7 +103,12 @@ pub(in super::super) const REGEX_FULL_MATCH: Op = Op {
     name: "strings.regex_full_match",
     doc: "whether the whole of a string matches a pattern",
     semantics: "Patterns as in `strings.regex_replace`.",
-    examples: &["strings.regex_full_match(s, '[a-z ]*')", r"strings.regex_full_match(ss, r'\d+')"],
+    examples: &[
+        "strings.regex_full_match(s, '[a-z ]*')",
+        r"strings.regex_full_match(ss, r'\d+')",
+        r"strings.regex_full_match(svec, r'.*(\n\C+)?')",
+        r"strings.regex_full_match(s, r'(?-u:\xff).*')",
+    ],
     params: &[X, PATTERN],
     kind: map(
         |call| {
@@ -105,7 +119,11 @@ pub(in super::super) const REGEX_FULL_MATCH: Op = Op {
             let regex = pattern(call, true)?;
             Ok(measure(move |s| u8::from(regex.is_match(s))))
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let matches = nodes.full_match(&columns[0].values, &re2_of(call)?);
+        Ok(vec![columns[0].with_values(matches)])
+    })),
 };
 
 /// The first match.
@@ -117,6 +135,9 @@ pub(in super::super) const REGEX_EXTRACT: Op = Op {
     examples: &[
         r"strings.regex_extract(s, r'\d+')",
         r"strings.regex_extract(ss, r'(\w)-(\w)', group=2, default='none')",
+        r"strings.regex_extract(svec, r'\b(a)|b|again\b', group=1)",
+        r"strings.regex_extract(s, r'(a)|b', group=1, default='none')",
+        r"strings.regex_extract(s, r'(?m)^\pL*$', default='none')",
     ],
     params: &[
         X,
@@ -142,8 +163,36 @@ pub(in super::super) const REGEX_EXTRACT: Op = Op {
                 out.extend_from_slice(found.map_or(&default[..], |found| found.as_bytes()));
             }))
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(extracted)),
 };
+
+/// Nodes of the first match: all of a string is rewritten to it.
+fn extracted(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let regex = pattern(call, false)?;
+    let (re2, x) = (re2_of(call)?, &columns[0].values);
+    let group = group(call, &regex)?;
+    let default = call.opt_str("default").unwrap_or("");
+    // A group that took no part is empty to RE2, too.
+    let always = group == 0 || regex.static_captures_len() == Some(regex.captures_len());
+    if !always && !default.is_empty() {
+        return Err(refused(call, "a group that did not take part is not told from an empty one"));
+    }
+    let (open, number) = if group == 0 { ("(", 1) } else { ("(?:", group) };
+    if number > 9 {
+        return Err(refused(call, "rewriting knows 9 groups"));
+    }
+    let whole = format!(r"\A\C*?{open}{re2})\C*\z");
+    let rewritten = nodes.rewritten(x, &whole, &format!(r"\{number}"), false);
+    let (matches, default) = (nodes.full_match(x, &whole), nodes.text(default));
+    let values = nodes.select(&matches, &rewritten, &default, DType::String);
+    Ok(vec![columns[0].with_values(values)])
+}
+
+/// The pattern for RE2.
+fn re2_of(call: &Call<'_>) -> Result<String> {
+    re2::pattern(call.opt_str("pattern").unwrap_or("")).map_err(|why| refused(call, why))
+}
 
 /// Whether a match is none of nothing within a character.
 fn is_apart(s: &[u8], found: Match<'_>) -> bool {

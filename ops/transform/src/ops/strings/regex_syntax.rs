@@ -25,7 +25,7 @@ pub(super) fn compile(pattern: &str, whole: bool) -> Result<Regex, String> {
 }
 
 /// The pattern in the engine's syntax.
-fn translate(pattern: &str) -> String {
+pub(super) fn translate(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len() + 16);
     let mut rest = pattern;
     let mut in_class = false;

@@ -5,8 +5,11 @@ use memchr::memmem;
 use super::super::params::{X, option};
 use super::case::{ERRORS, ignores_errors, utf8};
 use super::{is_space, list_of_each, lists, pieces};
+use crate::export::Export;
+use crate::export::tensorflow::{Attr, Column, Nodes, Out, column_of};
 use crate::op::{Default, Op, Takes};
 use crate::tensor::StringsBuilder;
+use crate::types::DType;
 
 /// Parts between separators.
 pub(in super::super) const SPLIT: Op = Op {
@@ -20,6 +23,10 @@ pub(in super::super) const SPLIT: Op = Op {
         "strings.split(strings.lower(s), sep=' ')",
         "strings.split(ss, ',')",
         "strings.split(svec, maxsplit=1)",
+        "strings.split(s, ' ', maxsplit=2)",
+        "strings.split(s, maxsplit=1)",
+        "strings.reduce_join(strings.split(ss, 'a'), axis=-1, separator='|')",
+        "strings.reduce_join(strings.split(svec), separator='|')",
     ],
     params: &[
         X,
@@ -43,7 +50,16 @@ pub(in super::super) const SPLIT: Op = Op {
                 })
             }
         })
-    }),
+    })
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let flat = nodes.flattened(&columns[0].values, DType::String);
+        let sep = nodes.text(call.opt_str("sep").unwrap_or(""));
+        let most = call.opt_int("maxsplit").filter(|&most| most > 0).unwrap_or(-1);
+        let most = [("maxsplit", Attr::I(most))];
+        let split = nodes.node("StringSplitV2", &[&flat, &sep], most);
+        let of = column_of(nodes, &split, 0);
+        Ok(vec![pieces_there(nodes, &columns[0], &flat, (&split.port(1), &of))])
+    })),
 };
 
 /// Characters.
@@ -55,6 +71,7 @@ pub(in super::super) const UNICODE_SPLIT: Op = Op {
         "strings.unicode_split(s, 'UTF-8')",
         "strings.unicode_split(ss)",
         "strings.unicode_split(s, errors='ignore')",
+        "strings.reduce_join(strings.unicode_split(svec), separator='|')",
     ],
     params: &[
         X,
@@ -80,7 +97,13 @@ pub(in super::super) const UNICODE_SPLIT: Op = Op {
                 }
             }))
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let flat = nodes.flattened(&columns[0].values, DType::String);
+        let valid = nodes.valid_utf8(&flat, ignores_errors(call)?);
+        let (chars, of) = nodes.chars(&valid);
+        Ok(vec![pieces_there(nodes, &columns[0], &flat, (&chars, &of))])
+    })),
 };
 
 /// Bytes.
@@ -88,12 +111,37 @@ pub(in super::super) const BYTES_SPLIT: Op = Op {
     name: "strings.bytes_split",
     doc: "the bytes of a string, one string each",
     semantics: "Whatever they mean.",
-    examples: &["strings.bytes_split(s)", "strings.bytes_split(ss)"],
+    examples: &[
+        "strings.bytes_split(s)",
+        "strings.bytes_split(ss)",
+        "strings.reduce_join(strings.bytes_split(ss), axis=-1, separator='|')",
+    ],
     params: &[X],
     kind: lists(list_of_each, |_| {
         Ok(pieces(|s, out| s.iter().for_each(|b| out.push(std::slice::from_ref(b)))))
-    }),
+    })
+    .tensorflow(Export::Nodes(|nodes, _, columns| {
+        let flat = nodes.flattened(&columns[0].values, DType::String);
+        let none = nodes.text("");
+        let split = [("skip_empty", Attr::B(false))];
+        let split = nodes.node("StringSplit", &[&flat, &none], split);
+        let of = column_of(nodes, &split, 0);
+        Ok(vec![pieces_there(nodes, &columns[0], &flat, (&split.port(1), &of))])
+    })),
 };
+
+/// The column of pieces, each of one of these strings.
+fn pieces_there(
+    nodes: &mut Nodes,
+    x: &Column,
+    strings: &Out,
+    (pieces, of): (&Out, &Out),
+) -> Column {
+    let n = nodes.size(strings, DType::String);
+    let mut splits = x.splits.clone();
+    splits.push(nodes.splits_by(of, &n));
+    Column { values: pieces.clone(), splits }
+}
 
 /// Parts between runs of white space; after `most` splits what is left.
 fn words(s: &[u8], most: usize, out: &mut StringsBuilder) {

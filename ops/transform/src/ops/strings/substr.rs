@@ -3,9 +3,12 @@
 use std::ops::Range;
 
 use super::super::params::{X, required};
-use super::compare::{UNIT, counts_chars};
+use super::compare::{UNIT, counts_chars, unit};
 use super::{continues, each, map, same};
+use crate::export::Export;
+use crate::export::tensorflow::{Nodes, Out};
 use crate::op::{Op, Takes};
+use crate::types::DType;
 
 /// A part of a string.
 pub(in super::super) const SUBSTR: Op = Op {
@@ -19,6 +22,9 @@ pub(in super::super) const SUBSTR: Op = Op {
         "strings.substr(ss, -2, 1)",
         "strings.substr(s, 1, -1, unit='UTF8_CHAR')",
         "strings.substr(s, -1, 5, unit='UTF8_CHAR')",
+        "strings.substr(svec, 3, 9223372036854775807)",
+        "strings.substr(s, -9223372036854775807, 2)",
+        "strings.substr(strings.substr(ss, 1, -1), 1, 3, unit='UTF8_CHAR')",
     ],
     params: &[
         X,
@@ -39,7 +45,12 @@ pub(in super::super) const SUBSTR: Op = Op {
                 each(move |s, out| out.extend_from_slice(&s[bytes(s.len(), pos, len)]))
             })
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let (pos, len) = (call.opt_int("pos").unwrap_or(0), call.opt_int("len").unwrap_or(-1));
+        let part = part(nodes, &columns[0].values, pos, len, unit(call)?);
+        Ok(vec![columns[0].with_values(part)])
+    })),
 };
 
 /// The range of a part of `n` units.
@@ -66,6 +77,35 @@ fn chars(s: &[u8], pos: i64, len: i64) -> Range<usize> {
         more => starts.nth(more - 1).unwrap_or(s.len()),
     };
     start..end
+}
+
+/// Nodes of the part: TensorFlow's is stopped by a position outside of a string.
+fn part(nodes: &mut Nodes, x: &Out, pos: i64, len: i64, unit: &str) -> Out {
+    let (zero, one) = (nodes.scalar(0i64), nodes.scalar(1i64));
+    let mut n = nodes.string_length(x, unit);
+    if unit != "BYTE" {
+        // What begins within a character begins with one that is not counted.
+        let bytes = nodes.string_length(x, "BYTE");
+        let some = nodes.ints("Minimum", &bytes, &one);
+        let pos = nodes.typed("ZerosLike", DType::Int64, &[&some]);
+        let first = nodes.substr(x, &pos, &some, "BYTE");
+        let counted = nodes.string_length(&first, unit);
+        let more = nodes.ints("Sub", &some, &counted);
+        n = nodes.ints("AddV2", &n, &more);
+    }
+    // No string is so long.
+    let most = i64::from(u32::MAX);
+    let at = nodes.scalar(pos.clamp(-most, most));
+    let start = if pos < 0 { nodes.ints("AddV2", &n, &at) } else { at };
+    let within = nodes.ints("LessEqual", &start, &n);
+    let not_before = nodes.ints("GreaterEqual", &start, &zero);
+    let within = nodes.node("LogicalAnd", &[&within, &not_before], []);
+    let start = nodes.select(&within, &start, &zero, DType::Int64);
+    let rest = nodes.ints("Sub", &n, &start);
+    let len = nodes.scalar(if len < 0 { most } else { len.min(most) });
+    let len = nodes.ints("Minimum", &rest, &len);
+    let len = nodes.select(&within, &len, &zero, DType::Int64);
+    nodes.substr(x, &start, &len, unit)
 }
 
 #[cfg(test)]

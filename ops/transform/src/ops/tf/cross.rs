@@ -3,6 +3,10 @@
 use engine::{Error, ErrorKind, Result};
 
 use super::super::params::{option, values};
+use crate::export::Export;
+use crate::export::tensorflow::{
+    Attr, Column, DataType, Nodes, Out, Segments, column_of, of_type, of_types, sparse_parts,
+};
 use crate::hash::fingerprint64;
 use crate::op::{Call, Default, Kernel, Kind, Op, Param, Takes, function};
 use crate::tensor::{RowEnds, StringsBuilder, Tensor, Values, splits_of};
@@ -46,7 +50,18 @@ pub(in super::super) const CROSS: Op = Op {
         },
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let separator = nodes.text(call.opt_str("separator").unwrap_or(""));
+            let (parts, types) = sparse(nodes, call, columns);
+            let fed: Vec<&Out> = parts.iter().chain([&separator]).collect();
+            let attrs = [
+                ("N", Attr::I(columns.len() as i64)),
+                ("sparse_types", of_types(types)),
+                ("dense_types", of_types([])),
+            ];
+            let crossed = nodes.node("SparseCrossV2", &fed, attrs);
+            Ok(vec![combined(nodes, call, columns, &crossed)])
+        }),
     },
 };
 
@@ -62,6 +77,7 @@ pub(in super::super) const CROSS_HASHED: Op = Op {
         "tf.cross_hashed([s, t], 100)",
         "tf.cross_hashed([ss, n, svec])",
         "tf.cross_hashed([ns, key], num_buckets=7, hash_key=3)",
+        "tf.cross_hashed([ss], hash_key=-1)",
     ],
     params: &[
         VALUES,
@@ -101,7 +117,22 @@ pub(in super::super) const CROSS_HASHED: Op = Op {
             _ => None,
         }),
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let (parts, types) = sparse(nodes, call, columns);
+            let fed: Vec<&Out> = parts.iter().collect();
+            let attrs = [
+                ("N", Attr::I(columns.len() as i64)),
+                ("hashed_output", Attr::B(true)),
+                ("num_buckets", Attr::I(call.int_from("num_buckets", 0)?)),
+                ("hash_key", Attr::I(call.opt_int("hash_key").unwrap_or(0))),
+                ("sparse_types", of_types(types)),
+                ("dense_types", of_types([])),
+                ("out_type", of_type(DType::Int64)),
+                ("internal_type", of_type(DType::Int64)),
+            ];
+            let crossed = nodes.node("SparseCross", &fed, attrs);
+            Ok(vec![combined(nodes, call, columns, &crossed)])
+        }),
     },
 };
 
@@ -181,6 +212,36 @@ fn fingerprints(input: &Tensor) -> Vec<u64> {
         Values::String(strings) => strings.iter().map(fingerprint64).collect(),
         _ => input.ints().iter().map(|&value| value as u64).collect(),
     }
+}
+
+/// Columns as TensorFlow crosses them: all indices, all values, all shapes; and their types.
+fn sparse(
+    nodes: &mut Nodes,
+    call: &Call<'_>,
+    columns: &[Column],
+) -> (Vec<Out>, impl Iterator<Item = DataType>) {
+    let (mut indices, mut values, mut shapes) = (Vec::new(), Vec::new(), Vec::new());
+    for (column, ty) in columns.iter().zip(call.types) {
+        let rows = Segments::of_rows(nodes, column, ty);
+        let flat = rows.values;
+        let splits = nodes.splits_by(&rows.ids, &rows.n);
+        let lists = Column { values: flat.clone(), splits: vec![splits] };
+        let (at, shape) = sparse_parts(nodes, &lists, &Type::var_len(ty.dtype));
+        indices.push(at);
+        values.push(flat);
+        shapes.push(shape);
+    }
+    let types: Vec<DataType> = call.types.iter().map(|ty| ty.dtype.into()).collect();
+    indices.append(&mut values);
+    indices.append(&mut shapes);
+    (indices, types.into_iter())
+}
+
+/// The column of what was crossed.
+fn combined(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column], crossed: &Out) -> Column {
+    let of = column_of(nodes, crossed, 0);
+    let n = nodes.rows(&columns[0], &call.types[0]);
+    Column { values: crossed.port(1), splits: vec![nodes.splits_by(&of, &n)] }
 }
 
 /// TensorFlow's `FingerprintCat64`, MurmurHash64A's mixing of two words.
