@@ -49,7 +49,7 @@ fn main() -> Result<()> {
     println!("read, transformed, shuffled   {reading:>12.0} rows/s");
     for threads in [1, options.threads] {
         let options = Options { threads, ..options.clone() };
-        let device = train::Device::default().autodiff();
+        let device = train::Backend::Cpu.device()?.autodiff();
         let network = Built::new(&spec, &spec.initial(1), FineTune::All, &device)?;
         let mut trainer = Trainer::new(network, device, spec.task, &options);
         let batches: Result<Vec<_>> = rows.batches(options.batch_rows, read).collect();

@@ -37,7 +37,7 @@ with BERT's layers: it reads `input_word_ids`, `input_mask` and `input_type_ids`
 makes them. What is left out is said.
 
 Rows are read in an order of their own in each epoch, which depends on the seed. Weights are the same
-bits for any number of threads of the processor; `--device wgpu` and `cuda` add in orders of their own. After each epoch the weights are judged on the rows of `--eval`; those of
+bits for any number of threads of the processor; `--device wgpu` adds in an order of its own. After each epoch the weights are judged on the rows of `--eval`; those of
 the best epoch are kept.
 
 While it trains, DIR.checkpoint holds where it stands: the same command goes on from there. It is removed
@@ -110,7 +110,7 @@ pub(crate) struct TrainArgs {
     /// Threads [default: cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// What computes gradients; `wgpu` and `cuda` where the program was built with these features
+    /// What computes gradients; `wgpu`, any graphics processor, in programs built with that feature
     #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device())]
     device: Backend,
     /// Print what was found as JSON

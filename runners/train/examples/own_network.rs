@@ -14,7 +14,7 @@ use burn::tensor::activation::tanh;
 use burn::tensor::{Device, Tensor, TensorData};
 use engine::{Batch, Batches, Result, Shard, Source};
 use model::{Architecture, Array, Inputs, ModelSpec, Task, Weights};
-use train::{Dataset, Evaluation, Network, Options, fit};
+use train::{Backend, Dataset, Evaluation, Network, Options, fit};
 use transform::{Builder, DType, TransformGraph, Type};
 
 /// Sixteen sums through a hyperbolic tangent, and one sum of those.
@@ -116,7 +116,7 @@ fn main() -> Result<()> {
         Weights(first.into()),
         |weights, device| Ok(Tangents::new(weights, device)),
         |weights| {
-            let device = Device::default();
+            let device = Backend::Cpu.device()?;
             let network = Tangents::new(weights, &device);
             Evaluation::of(&judged, |inputs| {
                 let logits = network.logits(inputs, &device).into_data();

@@ -1,4 +1,4 @@
-//! What computes gradients. A build has those of its features: `wgpu`, `cuda`.
+//! What computes gradients. A build with the feature `wgpu` has graphics processors beside the CPU.
 
 use burn::tensor::{Device, DeviceType};
 use engine::{Error, ErrorKind, Result};
@@ -9,22 +9,19 @@ pub enum Backend {
     /// The processor: the same bits for any number of threads.
     #[default]
     Cpu,
-    /// Any graphics processor, by Vulkan, Metal or DirectX; feature `wgpu`.
+    /// Any maker's graphics processor, by Vulkan, Metal or DirectX; feature `wgpu`.
     Wgpu,
-    /// NVIDIA's; feature `cuda`.
-    Cuda,
 }
 
 impl Backend {
     /// All of them, those included that this build has not.
-    pub const ALL: [Backend; 3] = [Backend::Cpu, Backend::Wgpu, Backend::Cuda];
+    pub const ALL: [Backend; 2] = [Backend::Cpu, Backend::Wgpu];
 
     /// Its name, which is that of the feature too.
     pub fn name(self) -> &'static str {
         match self {
             Backend::Cpu => "cpu",
             Backend::Wgpu => "wgpu",
-            Backend::Cuda => "cuda",
         }
     }
 
@@ -51,10 +48,8 @@ impl Backend {
             Backend::Cpu => Some(DeviceType::Flex),
             #[cfg(feature = "wgpu")]
             Backend::Wgpu => Some(DeviceType::Wgpu),
-            #[cfg(feature = "cuda")]
-            Backend::Cuda => Some(DeviceType::Cuda),
-            #[cfg(not(all(feature = "wgpu", feature = "cuda")))]
-            _ => None,
+            #[cfg(not(feature = "wgpu"))]
+            Backend::Wgpu => None,
         }
     }
 

@@ -2,9 +2,8 @@
 //! a frozen part stays as it was.
 #![allow(clippy::unwrap_used)]
 
-use burn::tensor::Device;
 use model::{Architecture, Encoder as Predicting, Feature, Ids, Inputs, ModelSpec, Task, Weights};
-use train::{Encoder, Examples, FineTune, Network, Options, Trainer};
+use train::{Backend, Encoder, Examples, FineTune, Network, Options, Trainer};
 
 const LENGTH: usize = 8;
 const WORDS: usize = 12;
@@ -82,7 +81,7 @@ fn burn_and_the_predictor_compute_the_same_network() {
         texts.push(Vec::new());
         texts.push(vec![5]);
         let inputs = inputs(&texts);
-        let device = Device::default().autodiff();
+        let device = Backend::Cpu.device().unwrap().autodiff();
         let network = Encoder::new(&spec, &weights, FineTune::All, &device).unwrap();
         assert_eq!(network.weights(), weights);
         let trained: Vec<f32> = network.logits(&inputs, &device).into_data().iter().collect();
@@ -105,7 +104,7 @@ fn burn_and_the_predictor_compute_the_same_network() {
 #[test]
 fn it_learns_the_order_of_words() {
     let spec = spec(Task::Binary);
-    let device = Device::default().autodiff();
+    let device = Backend::Cpu.device().unwrap().autodiff();
     let options = Options { learning_rate: 0.005, ..Options::default() };
     let network = Encoder::new(&spec, &spec.initial(1), FineTune::All, &device).unwrap();
     let mut trainer = Trainer::new(network, device, Task::Binary, &options);
@@ -123,7 +122,7 @@ fn it_learns_the_order_of_words() {
 #[test]
 fn only_the_head_moves_where_the_encoder_is_frozen() {
     let spec = spec(Task::Binary);
-    let device = Device::default().autodiff();
+    let device = Backend::Cpu.device().unwrap().autodiff();
     let before = weights(&spec);
     let network = Encoder::new(&spec, &before, FineTune::Head, &device).unwrap();
     let mut trainer = Trainer::new(network, device, Task::Binary, &Options::default());

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float32Array, Int64Array, RecordBatch};
-use burn::tensor::Device;
 use engine::{Batch, Batches, Result, Shard, Source};
 use model::{Architecture, ModelSpec, Predictor, Task, Weights};
-use train::{Dataset, Epoch, Evaluation, Network, Options, Read, Trained, WideAndDeep, fit};
+use train::{
+    Backend, Dataset, Epoch, Evaluation, Network, Options, Read, Trained, WideAndDeep, fit,
+};
 use transform::{Args, Builder, DType, Literal, TransformGraph, Type};
 
 /// Rows in memory: `x` in -1..1, `k` in 0..10 and `y` of both, in shards of different lengths.
@@ -207,13 +208,29 @@ fn burn_and_the_predictor_compute_the_same_network() {
     let spec = spec(&graph, Task::Binary);
     let rows = Dataset::raw(Rows::new(&[333], crossed), &graph, &spec).unwrap();
     let batch = rows.batches(333, Read::InOrder).next().unwrap().unwrap();
-    let device = Device::default().autodiff();
+    let device = Backend::Cpu.device().unwrap().autodiff();
     let network = WideAndDeep::new(&spec, &trained.weights, &device).unwrap();
     assert_eq!(network.weights(), trained.weights);
     let logits: Vec<f32> = network.logits(&batch.inputs, &device).into_data().iter().collect();
     for (score, logit) in predictor.scores(&batch.inputs).iter().zip(logits) {
         let expected = 1.0 / (1.0 + (-logit).exp());
         assert!((score - expected).abs() < 1e-5, "{score} {expected}");
+    }
+}
+
+#[test]
+fn other_devices_learn_too_or_say_why_not() {
+    for backend in Backend::ALL {
+        if let Err(error) = backend.device() {
+            assert_ne!(backend, Backend::Cpu, "{error}");
+            assert!(error.hint().is_some(), "{error}");
+            let missing = ["this build has no", "there is no device"];
+            assert!(missing.iter().any(|why| error.message().starts_with(why)), "{error}");
+            continue;
+        }
+        let (_, found, _) = train(Task::Binary, crossed, &Options { backend, ..options() }, None);
+        let best = found.iter().map(|epoch| epoch.evaluation.accuracy).fold(0.0, f64::max);
+        assert!(best > 0.9, "{backend:?}: {best}");
     }
 }
 
