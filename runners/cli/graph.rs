@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use engine::Error;
 use ops::tfmd::load_schema;
 use runners::graph::{as_json, dot, show, svg};
@@ -13,7 +13,7 @@ use crate::failure::Done;
 use crate::forms::write_files;
 use crate::module::Module;
 use crate::options::load;
-use crate::output;
+use crate::{interrupt, output};
 
 const HELP: &str = "\
 Examples:
@@ -24,6 +24,8 @@ Examples:
   frazil graph columns graph          the columns that rows must have
   frazil graph columns --preprocessing taxi.star --schema schema.pbtxt
                                       the same, and those that analyzers read, before any data is read
+  frazil graph export graph --to tensorflow -o transform_graph
+                                      for TFT's TFTransformOutput, TFX's Trainer, and TensorFlow Serving
 
 Exit codes:
   0    done
@@ -48,6 +50,32 @@ enum GraphSubcommand {
     Check(AskArgs),
     /// List the columns that analyzers read and those that rows must have
     Columns(ColumnsArgs),
+    /// Write the graph for another runtime
+    Export(ExportArgs),
+}
+
+/// Another runtime.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Runtime {
+    /// `transform_fn`, `transformed_metadata` and `metadata` as TensorFlow Transform writes them, and
+    /// `serving`, a SavedModel that takes serialized tf.Examples
+    Tensorflow,
+}
+
+#[derive(Debug, Args)]
+struct ExportArgs {
+    /// The graph's directory
+    #[arg(value_name = "DIR")]
+    graph: PathBuf,
+    /// The runtime
+    #[arg(long, value_enum, value_name = "RUNTIME")]
+    to: Runtime,
+    /// Where to write
+    #[arg(short, long, value_name = "PATH")]
+    output: PathBuf,
+    /// Replace an earlier export
+    #[arg(long)]
+    overwrite: bool,
 }
 
 #[derive(Debug, Args)]
@@ -100,7 +128,24 @@ pub(crate) fn run(args: &GraphCommand) -> Done {
         GraphSubcommand::Svg(args) => draw(args, svg),
         GraphSubcommand::Check(args) => check(args),
         GraphSubcommand::Columns(args) => columns(args),
+        GraphSubcommand::Export(args) => export(args),
     }
+}
+
+fn export(args: &ExportArgs) -> Done {
+    let graph = TransformGraph::load(&args.graph)?;
+    let schema = load(&args.graph.join("input_schema.pbtxt"), load_schema)?;
+    let Runtime::Tensorflow = args.to;
+    let exported = {
+        let _writing = interrupt::writing();
+        graph.export_tensorflow(&args.output, Some(&schema), args.overwrite)?
+    };
+    output::print(&format!(
+        "{} nodes and {} vocabularies in `{}`\n",
+        exported.nodes,
+        exported.assets,
+        args.output.display()
+    ))
 }
 
 fn columns(args: &ColumnsArgs) -> Done {

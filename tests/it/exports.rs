@@ -1,5 +1,5 @@
 //! Exports of every operation of the table: what has a form in another runtime is written, what has none
-//! says why. With `FRAZIL_EXPORTS=DIR` the cases are kept, with nasty rows and what comes out, for the
+//! says why, in `ops/transform/EXPORTS.md`, which `FRAZIL_WRITE=1` writes. With `FRAZIL_EXPORTS=DIR` the cases are kept, with nasty rows and what comes out, for the
 //! scripts in `tests/peers` that ask the real runtimes.
 
 use std::fmt::Write as _;
@@ -14,11 +14,13 @@ use runners::transform::analyze;
 use serde_json::{Value, json};
 use transform::arrow::to_array;
 use transform::artifact::saved_model;
-use transform::export::{Export, tensorflow};
+use transform::export::tensorflow;
 use transform::ops::{EXAMPLE_INPUTS, OPS};
-use transform::{DType, Dim, Kind, Tensor, TransformGraph, Type, Values};
+use transform::{DType, Dim, Op, Tensor, TransformGraph, Type, Values};
 
+use crate::cli::Place;
 use crate::laws_of_ops::{Memory, module, rows, statement, traced};
+use crate::transform_cli::files;
 
 /// A tensor as the scripts read it: floats as their bits, strings as digits.
 fn shown(name: &str, ty: &Type, tensor: &Tensor) -> Value {
@@ -96,44 +98,144 @@ fn without_subnormals(all: &RecordBatch) -> RecordBatch {
     RecordBatch::try_new(all.schema(), columns.collect()).unwrap()
 }
 
+/// A runtime that graphs are exported to.
+struct Runtime {
+    name: &'static str,
+    /// Writes a graph into a folder, or says why not.
+    export: fn(&TransformGraph, Option<&Path>) -> engine::Result<()>,
+}
+
+const RUNTIMES: [Runtime; 1] = [Runtime { name: "TensorFlow", export: to_tensorflow }];
+
+fn to_tensorflow(graph: &TransformGraph, place: Option<&Path>) -> engine::Result<()> {
+    let saved = tensorflow::transform(graph.graph(), |_| None)?;
+    for (name, contents) in saved_model("model", &saved) {
+        let Some(place) = place else { continue };
+        let path = place.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        contents(&mut fs::File::create(path).unwrap())?;
+    }
+    Ok(())
+}
+
+/// Whether the examples of an operation are exported: a cell of the table.
+fn cell(outcomes: &[(&str, engine::Result<()>)]) -> String {
+    // What only the types of an example's columns stand against says nothing of the operation.
+    let is_of_types = |error: &engine::Error| error.message().contains("signatures");
+    let counted: Vec<_> =
+        outcomes.iter().filter(|(_, outcome)| !outcome.as_ref().is_err_and(is_of_types)).collect();
+    let reasons: Vec<_> = counted
+        .iter()
+        .filter_map(|(example, outcome)| outcome.as_ref().err().map(|error| (example, error)))
+        .collect();
+    let reason = |error: &engine::Error| {
+        let why = error.message().split_once(": ").map_or(error.message(), |(_, why)| why);
+        why.replace('|', "\\|")
+    };
+    match reasons.as_slice() {
+        [] if counted.is_empty() => "inside of a graph only".to_owned(),
+        [] => "yes".to_owned(),
+        [(_, error), ..] if reasons.len() == counted.len() => format!("no: {}", reason(error)),
+        some => {
+            let but = some.iter().map(|(example, error)| {
+                format!("not `{}`: {}", example.replace('|', "\\|"), reason(error))
+            });
+            format!("yes; {}", but.collect::<Vec<_>>().join("; "))
+        }
+    }
+}
+
+const HEADER: &str = "# What graphs can be elsewhere
+
+`frazil graph export` writes a frozen graph for another runtime. Here is what each operation is there: \
+examples of `frazil ops NAME` were exported. Analyzers are constants by then. This file is written by a test \
+from the table of operations.
+
+";
+
 #[test]
 fn every_operation_has_its_nodes_or_a_reason() {
     let kept = std::env::var_os("FRAZIL_EXPORTS");
     let all = without_subnormals(&rows(100, 7));
     let source: Arc<dyn Source> = Memory::source(vec![all.slice(0, 60), all.slice(60, 40)]);
-    let (mut exported, mut reasons) = (0, 0);
-    for op in OPS {
-        let Kind::Map { tensorflow, .. } = &op.kind else { continue };
+    let mut table = HEADER.to_owned();
+    let names = RUNTIMES.map(|runtime| runtime.name).join(" | ");
+    let _ = writeln!(table, "| operation | {names} |\n|---|{}", "---|".repeat(RUNTIMES.len()));
+    let mut exported = [0; RUNTIMES.len()];
+    let mut ops: Vec<&Op> = OPS.iter().collect();
+    ops.sort_by_key(|op| op.name);
+    for op in ops {
+        let mut outcomes = RUNTIMES.map(|_| Vec::new());
         for (number, example) in op.examples.iter().enumerate() {
             let graph = traced(&module(&statement(number, example))).unwrap();
             let options = RunOptions { batch_rows: 50, ..RunOptions::default() };
             let graph = analyze(graph, &source, &Runner::Direct, &options).unwrap().graph;
-            match tensorflow::transform(graph.graph()) {
-                Ok(saved) => {
-                    exported += 1;
-                    let Some(kept) = &kept else { continue };
-                    let place = Path::new(kept).join(format!("{}.{number}", op.name));
-                    for (name, contents) in saved_model("model", &saved) {
-                        let path = place.join(name);
-                        fs::create_dir_all(path.parent().unwrap()).unwrap();
-                        contents(&mut fs::File::create(path).unwrap()).unwrap();
-                    }
-                    let case = case(&graph, &all, op.name, example).unwrap();
-                    fs::write(place.join("case.json"), case.to_string()).unwrap();
+            let place =
+                kept.as_ref().map(|kept| Path::new(kept).join(format!("{}.{number}", op.name)));
+            if let Some(place) = &place {
+                fs::create_dir_all(place).unwrap();
+                let case = case(&graph, &all, op.name, example).unwrap();
+                fs::write(place.join("case.json"), case.to_string()).unwrap();
+            }
+            for (runtime, (outcomes, exported)) in
+                RUNTIMES.iter().zip(outcomes.iter_mut().zip(&mut exported))
+            {
+                let outcome = (runtime.export)(&graph, place.as_deref());
+                if let Err(error) = &outcome {
+                    let text = error.message();
+                    let says_why = format!("has no form in {}", runtime.name);
+                    assert!(text.contains(&says_why), "{example}: {text}");
                 }
-                Err(error) => {
-                    reasons += 1;
-                    let text = error.to_string();
-                    assert!(text.contains("no form in TensorFlow"), "{example}: {text}");
-                    if kept.is_some() {
-                        println!("{example}: {text}");
-                    }
-                }
+                *exported += usize::from(outcome.is_ok());
+                outcomes.push((*example, outcome));
             }
         }
-        if let Export::No(why) = tensorflow {
-            assert!(!why.is_empty() && !why.ends_with('.'), "{}", op.name);
-        }
+        let cells = outcomes.map(|outcomes| cell(&outcomes)).join(" | ");
+        let _ = writeln!(table, "| `{}` | {cells} |", op.name);
     }
-    assert!(exported > 100, "{exported} examples are exported, {reasons} are not");
+    for (runtime, exported) in RUNTIMES.iter().zip(exported) {
+        assert!(exported > 100, "{exported} examples are exported to {}", runtime.name);
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ops/transform/EXPORTS.md");
+    if std::env::var_os("FRAZIL_WRITE").is_some() {
+        fs::write(&path, &table).unwrap();
+    }
+    let stored = fs::read_to_string(&path).unwrap_or_default();
+    assert!(stored == table, "EXPORTS.md is not what the table says: FRAZIL_WRITE=1 writes it");
+}
+
+#[test]
+fn a_graph_is_exported_whole_or_not_at_all() {
+    let place = Place::new();
+    place.ok(&["generate", "data", "--rows", "5000", "--shards", "1", "-q"]);
+    place.write("taxi.star", include_str!("../../datasets/modules/taxi.star"));
+    place.ok(&["analyze", "data", "--preprocessing", "taxi.star", "-o", "graph", "-q"]);
+    let export = ["graph", "export", "graph", "--to", "tensorflow", "-o", "there"];
+    let said = place.ok(&export).stdout;
+    assert!(said.contains("nodes and 2 vocabularies in `there`"), "{said}");
+    let written = files(&place.path("there"));
+    let names: Vec<&str> = written.iter().map(|(name, _)| name.as_str()).collect();
+    for name in [
+        "metadata/schema.pbtxt",
+        "serving/saved_model.pb",
+        "transform_fn/saved_model.pb",
+        "transformed_metadata/asset_map",
+        "transformed_metadata/schema.pbtxt",
+    ] {
+        assert!(names.contains(&name), "{names:?}");
+    }
+    let of_assets = names.iter().filter(|name| name.contains("/assets/vocab_"));
+    assert_eq!(of_assets.count(), 4, "two vocabularies in two models: {names:?}");
+    // The same graph gives the same bytes; an earlier export is replaced only if that is said.
+    assert!(place.fails(&export).contains("is there already"));
+    place.ok(&[&export[..], &["--overwrite"]].concat());
+    assert!(files(&place.path("there")) == written);
+    let odd = "def preprocessing_fn(inputs):\n    \
+        return {\"x\": tft.gaussianize(inputs[\"fare\"], 1.0, 2.0, 0.1, 0.3, 4.0)}\n";
+    place.write("odd.star", odd);
+    place.ok(&["analyze", "data", "--preprocessing", "odd.star", "-o", "odd", "-q"]);
+    let error = place.fails(&["graph", "export", "odd", "--to", "tensorflow", "-o", "nowhere"]);
+    assert!(error.contains("`tft.gaussianize` has no form in TensorFlow"), "{error}");
+    assert!(error.contains("gaussianize(fare"), "{error}");
+    assert!(!place.path("nowhere").exists());
 }

@@ -109,6 +109,8 @@ def main():
     for place in sorted(glob.glob(os.path.join(sys.argv[1], "*", "case.json"))):
         place = os.path.dirname(place)
         case = json.load(open(os.path.join(place, "case.json")))
+        if not os.path.exists(os.path.join(place, "model")):
+            continue
         if len(sys.argv) > 2 and not any(case["op"].startswith(name) for name in sys.argv[2:]):
             continue
         try:

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use engine::Result;
+use ops::tfmd::feature::ShapeType;
+use ops::tfmd::fixed_shape::Dim;
 use ops::tfmd::{self, Schema};
 use serde_json::{Map, Value};
 
@@ -41,6 +43,15 @@ pub fn saved_model<'a>(folder: &str, saved: &'a Saved) -> BTreeMap<String, Conte
     files
 }
 
+/// The fixed shape that a schema gives to a feature.
+fn shape_of(schema: &Schema, name: &str) -> Option<Vec<i64>> {
+    let feature = schema.feature.iter().find(|feature| feature.name() == name)?;
+    match feature.shape_type.as_ref()? {
+        ShapeType::Shape(shape) => Some(shape.dim.iter().map(Dim::size).collect()),
+        ShapeType::ValueCount(_) | ShapeType::ValueCounts(_) => None,
+    }
+}
+
 impl TransformGraph {
     /// Writes the graph as TensorFlow Transform does, to be read by its `TFTransformOutput`, and beside it
     /// as a model that TensorFlow serves.
@@ -55,15 +66,15 @@ impl TransformGraph {
         overwrite: bool,
     ) -> Result<Exported> {
         check_vacant(directory, "export", MARK, overwrite)?;
-        let transform = tensorflow::transform(self.graph())?;
+        let input_schema =
+            input_schema.map_or_else(|| self.input_schema(), |schema| pruned(schema, self));
+        let transform = tensorflow::transform(self.graph(), |name| shape_of(&input_schema, name))?;
         let serving = tensorflow::serving(self.graph())?;
         let mut files = saved_model("transform_fn", &transform);
         files.append(&mut saved_model("serving", &serving));
         let mut text = |name: &str, text: String| {
             files.insert(name.to_owned(), bytes_of(text.into_bytes()));
         };
-        let input_schema =
-            input_schema.map_or_else(|| self.input_schema(), |schema| pruned(schema, self));
         text("metadata/schema.pbtxt", tfmd::text::print(&input_schema));
         text("transformed_metadata/schema.pbtxt", tfmd::text::print(&self.output_schema()?));
         let names = transform.assets.iter().map(|vocabulary| {

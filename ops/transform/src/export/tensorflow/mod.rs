@@ -62,16 +62,17 @@ pub struct Saved {
     pub nodes: usize,
 }
 
-/// The graph behind tensors of its inputs, as TensorFlow Transform saves it.
+/// The graph behind tensors of its inputs, as TensorFlow Transform saves it. `shape` says what shape rows of
+/// an input have outside, where that is another one of as many values: `[1]` for single values, say.
 ///
 /// # Errors
 /// When an operation, or the type of an input or output, has no form in TensorFlow.
-pub fn transform(graph: &Graph) -> Result<Saved> {
+pub fn transform(graph: &Graph, shape: impl Fn(&str) -> Option<Vec<i64>>) -> Result<Saved> {
     let graph = &folded(graph)?;
     let mut nodes = Nodes::default();
     let mut infos = BTreeMap::new();
     let outputs = emit(graph, &mut nodes, |nodes, name, ty| {
-        let (info, column) = placeholder(nodes, infos.len(), name, ty)?;
+        let (info, column) = placeholder(nodes, infos.len(), name, ty, shape(name))?;
         infos.insert(name.to_owned(), info);
         Ok(column)
     })?;
@@ -186,6 +187,7 @@ fn placeholder(
     place: usize,
     name: &str,
     ty: &Type,
+    outside: Option<Vec<i64>>,
 ) -> Result<(TensorInfo, Column)> {
     check_type(name, ty)?;
     let mut fed = |part: &str, dtype: DType, sizes: &[i64]| {
@@ -195,8 +197,14 @@ fn placeholder(
         nodes.push(&format!("input_{place}{part}"), "Placeholder", Vec::new(), attrs.into())
     };
     if ty.n_var() == 0 {
-        let values = fed("", ty.dtype, &sizes(ty));
-        return Ok((info(&values, ty.dtype, &sizes(ty)), values.into()));
+        let own = sizes(ty);
+        let n = ty.fixed_len().unwrap_or(1) as i64;
+        let outside = outside.filter(|dims| dims.iter().product::<i64>() == n);
+        let outside = outside.map_or_else(|| own.clone(), |dims| [&[-1], &dims[..]].concat());
+        let values = fed("", ty.dtype, &outside);
+        let info = info(&values, ty.dtype, &outside);
+        let values = if outside == own { values } else { nodes.reshape(&values, ty.dtype, &own) };
+        return Ok((info, values.into()));
     }
     let values = fed("_values", ty.dtype, &[-1]);
     let indices = fed("_indices", DType::Int64, &[-1, 2]);
