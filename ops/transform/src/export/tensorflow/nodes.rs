@@ -520,14 +520,14 @@ impl Nodes {
 }
 
 /// Whether TensorFlow reads the lines of a vocabulary's file as its tokens: it takes out carriage returns,
-/// and wants no token twice.
+/// and wants no empty token and none twice.
 fn is_plain(vocabulary: &Vocabulary) -> Result<bool> {
     if vocabulary.format != FileFormat::Text || vocabulary.frequencies.is_some() {
         return Ok(false);
     }
     let (mut plain, mut id) = (true, 0u32);
     vocabulary.tokens.each(|token| {
-        plain &= memchr::memchr2(b'\r', b'\n', token).is_none();
+        plain &= !token.is_empty() && memchr::memchr2(b'\r', b'\n', token).is_none();
         plain &= vocabulary.id(token)? == Some(id);
         id += 1;
         Ok(())
