@@ -11,6 +11,7 @@ use transform::TransformGraph;
 
 use crate::failure::Done;
 use crate::forms::write_files;
+use crate::import::{self, ImportArgs};
 use crate::module::Module;
 use crate::options::load;
 use crate::{interrupt, output};
@@ -26,6 +27,10 @@ Examples:
                                       the same, and those that analyzers read, before any data is read
   frazil graph export graph --to tensorflow -o transform_graph
                                       for TFT's TFTransformOutput, TFX's Trainer, and TensorFlow Serving
+  frazil graph import transform_graph -o module
+                                      vocabularies with their ids, and the schema, of TFX's Transform
+  frazil graph import tokenizer.json -o module
+                                      a tokenizer of Hugging Face
 
 Exit codes:
   0    done
@@ -52,6 +57,8 @@ enum GraphSubcommand {
     Columns(ColumnsArgs),
     /// Write the graph for another runtime
     Export(ExportArgs),
+    /// Begin a module with the vocabularies or the tokenizer that another program has made
+    Import(ImportArgs),
 }
 
 /// Another runtime.
@@ -129,6 +136,7 @@ pub(crate) fn run(args: &GraphCommand) -> Done {
         GraphSubcommand::Check(args) => check(args),
         GraphSubcommand::Columns(args) => columns(args),
         GraphSubcommand::Export(args) => export(args),
+        GraphSubcommand::Import(args) => import::run(args),
     }
 }
 

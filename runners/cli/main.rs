@@ -11,6 +11,7 @@ mod forms;
 mod generate;
 mod generators;
 mod graph;
+mod import;
 mod ingest;
 mod input;
 mod interrupt;

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use datasets::ReadOptions;
 use engine::{RunOptions, Source};
 use runners::Runner;
 use runners::transform::analyze;
@@ -238,4 +239,71 @@ fn a_graph_is_exported_whole_or_not_at_all() {
     assert!(error.contains("`tft.gaussianize` has no form in TensorFlow"), "{error}");
     assert!(error.contains("gaussianize(fare"), "{error}");
     assert!(!place.path("nowhere").exists());
+}
+
+#[test]
+fn ids_stay_when_a_team_moves() {
+    let place = Place::new();
+    place.ok(&["generate", "data", "--rows", "3000", "--shards", "1", "-q"]);
+    let with = |name: &str, expression: &str| {
+        let module =
+            format!("def preprocessing_fn(inputs):\n    return {{\"id\": {expression}}}\n");
+        place.write(name, &module);
+    };
+    let filled = "tft.fill_in_missing(inputs[\"payment_type\"], \"\")";
+    for format in ["text", "tfrecord_gzip"] {
+        with(
+            "there.star",
+            &format!(
+                "tft.compute_and_apply_vocabulary({filled}, num_oov_buckets=2, \
+                 vocab_filename=\"payments\", file_format=\"{format}\")"
+            ),
+        );
+        let analyze = ["analyze", "data", "--overwrite", "-q", "--preprocessing"];
+        place.ok(&[&analyze[..], &["there.star", "-o", "there"]].concat());
+        place.ok(&["graph", "export", "there", "--to", "tensorflow", "-o", "out", "--overwrite"]);
+        let said = place.ok(&["graph", "import", "out", "-o", "module", "--overwrite"]).stdout;
+        assert!(said.contains("payments: ") && said.contains("schema.pbtxt: "), "{said}");
+        // What is written runs as it is …
+        let schema = ["--schema", "module/schema.pbtxt"];
+        let as_is = ["module/preprocessing.star", "-o", "as-is"];
+        place.ok(&[&analyze[..], &as_is, &schema].concat());
+        // … and its function gives the ids that there were.
+        let text = String::from_utf8(place.bytes("module/preprocessing.star")).unwrap();
+        let text = text.replace(
+            "inputs[\"payment_type\"],",
+            &format!("payments({filled}, num_oov_buckets=2),"),
+        );
+        place.write("module/preprocessing.star", &text);
+        let here = ["module/preprocessing.star", "-o", "here"];
+        place.ok(&[&analyze[..], &here, &schema].concat());
+        let rows = |graph: &str, output: &str| {
+            let graph = TransformGraph::load(&place.path(graph)).unwrap();
+            let files =
+                datasets::inputs::resolve(&[place.path("data").display().to_string()], None);
+            let source =
+                datasets::open(files.unwrap().files, None, &ReadOptions::default()).unwrap();
+            let number = graph.outputs().iter().position(|(name, _)| name == output).unwrap();
+            let mut ids = Vec::new();
+            for batch in source.read(0, 1000).unwrap() {
+                let fed = transform::arrow::feed(&batch.unwrap().records, graph.inputs()).unwrap();
+                ids.extend_from_slice(graph.run(fed.rows, fed.tensors).unwrap()[number].ints());
+            }
+            ids
+        };
+        let ids = rows("there", "id");
+        assert!(ids.iter().any(|id| *id > 0), "{ids:?}");
+        assert_eq!(rows("here", "payment_type"), ids, "{format}");
+    }
+    let error = place.fails(&["graph", "import", "data", "-o", "nowhere"]);
+    assert!(error.contains("holds nothing to import"), "{error}");
+    let json = include_bytes!("../../ops/transform/src/ops/text/example/tokenizer.json");
+    std::fs::write(place.path("tokenizer.json"), json).unwrap();
+    let said = place.ok(&["graph", "import", "tokenizer.json", "-o", "tokens"]).stdout;
+    assert!(said.contains("tokenizer.json: "), "{said}");
+    place.ok(&["generate", "texts", "--columns", "texts", "--rows", "50", "--shards", "1", "-q"]);
+    let text = String::from_utf8(place.bytes("tokens/preprocessing.star")).unwrap();
+    place.write("tokens/preprocessing.star", &text.replace("\"text\"", "\"sentence\""));
+    let module = ["--preprocessing", "tokens/preprocessing.star", "-o", "graph"];
+    place.ok(&[&["analyze", "texts", "-q"], &module[..]].concat());
 }

@@ -48,6 +48,7 @@ pub use describe::{AnalyzerReport, ResultReport};
 pub use exported::{Exported, saved_model};
 pub use files::{Contents, sha256};
 pub use schema::RaggedNames;
+pub use vocabulary_file::lines_of_records;
 
 /// The graph's own file.
 const GRAPH: &str = "graph.json";

@@ -135,6 +135,29 @@ fn lines(
     }
 }
 
+/// The tokens of a gzipped TFRecord file as lines of text.
+///
+/// # Errors
+/// When the file is damaged, or a token does not fit in a line.
+pub fn lines_of_records(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut fits = true;
+    let read = records(&mut &*bytes, |record| {
+        fits &= memchr::memchr2(b'\n', b'\r', record).is_none();
+        out.extend_from_slice(record);
+        out.push(b'\n');
+        Ok(())
+    });
+    match read {
+        Ok(()) if fits => Ok(out),
+        Ok(()) => Err(Error::input("a token of the vocabulary does not fit in a line")),
+        Err(Unread::Damaged(why)) => {
+            Err(Error::input("a vocabulary is damaged").with_detail(why.to_owned()))
+        }
+        Err(Unread::Failed(error)) => Err(error),
+    }
+}
+
 /// The records of a gzipped TFRecord file.
 fn records(
     input: &mut dyn BufRead,
@@ -179,6 +202,23 @@ mod tests {
 
     fn is_damaged(bytes: &[u8], format: FileFormat) -> bool {
         matches!(read(&mut &*bytes, format, false), Err(Unread::Damaged(_)))
+    }
+
+    #[test]
+    fn records_are_lines() {
+        let file = |tokens: &[&str]| {
+            let tokens: Strings = tokens.iter().collect();
+            let mut out = Vec::new();
+            write(&Vocabulary::new("v", FileFormat::TfrecordGzip, tokens), &mut out).unwrap();
+            out
+        };
+        assert_eq!(lines_of_records(&file(&["b", "", "a c"])).unwrap(), b"b\n\na c\n");
+        assert_eq!(lines_of_records(&file(&[])).unwrap(), b"");
+        let error = lines_of_records(&file(&["a\nb"])).unwrap_err();
+        assert!(error.message().contains("does not fit in a line"), "{error}");
+        let good = file(&["abc"]);
+        let error = lines_of_records(&good[..good.len() - 9]).unwrap_err();
+        assert!(error.message().contains("damaged"), "{error}");
     }
 
     #[test]

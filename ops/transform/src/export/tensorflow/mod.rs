@@ -331,7 +331,7 @@ pub fn sparse_parts(nodes: &mut Nodes, column: &Column, ty: &Type) -> (Out, Out)
 }
 
 fn saved(tag: &str, nodes: Nodes, name: &str, signature: SignatureDef) -> Saved {
-    let Nodes { mut nodes, initializers, assets, .. } = nodes;
+    let Nodes { mut nodes, initializers, assets, files: more, .. } = nodes;
     let input = initializers.iter().map(|name| format!("^{name}")).collect();
     let init = NodeDef { name: "init".into(), op: "NoOp".into(), input, ..NodeDef::default() };
     nodes.push(init);
@@ -366,6 +366,6 @@ fn saved(tag: &str, nodes: Nodes, name: &str, signature: SignatureDef) -> Saved 
         asset_file_def: files.collect(),
     };
     let model = SavedModel { saved_model_schema_version: 1, meta_graphs: vec![meta_graph] };
-    let assets = assets.into_iter().map(|(_, vocabulary)| vocabulary).collect();
+    let assets = assets.into_iter().map(|(_, vocabulary)| vocabulary).chain(more).collect();
     Saved { bytes: model.encode_to_vec(), assets, nodes: n }
 }

@@ -55,6 +55,8 @@ pub struct Nodes {
     pub(super) initializers: Vec<String>,
     /// Assets, each with the tensor of its name.
     pub(super) assets: Vec<(Out, Arc<Vocabulary>)>,
+    /// Vocabularies that are constants of the graph, and files for those who read them by name.
+    pub(super) files: Vec<Arc<Vocabulary>>,
 }
 
 /// A type as an attribute.
@@ -436,6 +438,7 @@ impl Nodes {
             ];
             self.node("InitializeTableFromTextFileV2", &[&table, &name], attrs)
         } else {
+            self.files.push(vocabulary.clone());
             let (mut tokens, mut ids, mut id) =
                 (crate::StringsBuilder::default(), Vec::new(), 0u32);
             let mut unread = Ok(());
