@@ -4,6 +4,8 @@ use engine::Result;
 
 use super::unique::DEDUPLICATE;
 use super::{TOKENS, lists_of_strings};
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes, Segments};
 use crate::op::{Args, Bound, Default, Kernel, Kind, Literal, Op, Param, Takes, function};
 use crate::tensor::{StringsBuilder, Tensor, splits_of};
 use crate::types::{DType, Dim, Type};
@@ -28,7 +30,11 @@ pub(in crate::ops) const NGRAMS: Op = Op {
     doc: "all runs of so many tokens of each row, joined",
     semantics: "By the place of the first token, then by length. A row with fewer tokens than an \
         n-gram has none of that length. Empty tokens are tokens.",
-    examples: &["tft.ngrams(ss, [1, 3], ' ')", "tft.ngrams(svec, [2, 2], '')"],
+    examples: &[
+        "tft.ngrams(ss, [1, 3], ' ')",
+        "tft.ngrams(svec, [2, 2], '')",
+        "tft.ngrams(ss, [2, 9223372036854775807], '+')",
+    ],
     params: &[TOKENS, RANGE, SEPARATOR],
     kind: Kind::Map {
         types: |call| {
@@ -44,7 +50,11 @@ pub(in crate::ops) const NGRAMS: Op = Op {
         },
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let (range, separator) = (range(call)?, call.opt_str(SEPARATOR.name));
+            let rows = Segments::of_rows(nodes, &columns[0], call.ty(TOKENS.name)?);
+            Ok(vec![ngrams_there(nodes, &rows, range, separator.unwrap_or_default())])
+        }),
     },
 };
 
@@ -89,6 +99,34 @@ fn ngrams(
     Ok(Tensor::var_len(splits_of(lengths)?, out.finish()?))
 }
 
+/// Nodes of the runs: the lengths of those that begin at each token, then the tokens of each.
+fn ngrams_there(
+    nodes: &mut Nodes,
+    rows: &Segments,
+    (least, most): (usize, usize),
+    separator: &str,
+) -> Column {
+    let int = |n: usize| i64::try_from(n).unwrap_or(i64::MAX - 1);
+    let (least, most, one) =
+        (nodes.scalar(int(least)), nodes.scalar(int(most)), nodes.scalar(1i64));
+    let splits = nodes.splits_by(&rows.ids, &rows.n);
+    let ends = nodes.slice(&splits, DType::Int64, 1, -1);
+    let ends = rows.spread(nodes, &ends, DType::Int64);
+    let n = nodes.size(&ends, DType::Int64);
+    let all = nodes.range(&n);
+    let left = nodes.ints("Sub", &ends, &all);
+    let longest = nodes.ints("Minimum", &left, &most);
+    let limits = nodes.ints("AddV2", &longest, &one);
+    let (lengths, first) = nodes.ranges(&least, &limits);
+    let ends = nodes.ints("AddV2", &first, &lengths);
+    let (tokens, of) = nodes.ranges(&first, &ends);
+    let tokens = nodes.gather(&rows.values, DType::String, &tokens);
+    let n = nodes.size(&first, DType::Int64);
+    let values = nodes.joined(&tokens, &of, &n, separator);
+    let row = nodes.gather(&rows.ids, DType::Int64, &first);
+    Column { values, splits: vec![nodes.splits_by(&row, &rows.n)] }
+}
+
 /// Distinct runs of tokens.
 pub(in crate::ops) const BAG_OF_WORDS: Op = Op {
     name: "tft.bag_of_words",
@@ -129,7 +167,10 @@ pub(in crate::ops) const WORD_COUNT: Op = Op {
         },
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let rows = Segments::of_rows(nodes, &columns[0], call.ty(TOKENS.name)?);
+            Ok(vec![rows.counts(nodes).into()])
+        }),
     },
 };
 

@@ -8,9 +8,11 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::analyzer::{Analyzer, Columns, Keyed, Pending, gather};
+use crate::export::Export;
+use crate::export::tensorflow::{Attr, Column, Nodes, Out, Segments, column_of, of_type};
 use crate::graph::Builder;
 use crate::op::{Args, Bound, Call, Default, Kernel, Kind, Op, Param, Ref, Takes, function};
-use crate::tensor::{Tensor, splits_of};
+use crate::tensor::{Tensor, Values, splits_of};
 use crate::types::{DType, Dim, Type};
 
 const VALUE: Takes = Takes::Value { like: "" };
@@ -209,10 +211,51 @@ impl Corpus {
     }
 
     /// TFT's `document_frequency_to_idf`, in single precision.
-    fn idf(&self, term: i64, smooth: bool, baseline: bool) -> f32 {
+    fn idf(&self, frequency: i64, smooth: bool, baseline: bool) -> f32 {
         let one = if smooth { 1.0 } else { 0.0 };
-        let ratio = (self.documents as f32 + one) / (one + self.frequency(term) as f32);
+        let ratio = (self.documents as f32 + one) / (one + frequency as f32);
         ratio.ln() + if baseline { 1.0 } else { 0.0 }
+    }
+
+    /// The terms that documents have, ascending.
+    fn known(&self) -> Vec<i64> {
+        let mut known: Vec<i64> = self.frequencies.keys().copied().collect();
+        known.sort_unstable();
+        known
+    }
+
+    /// Something of the frequency of each known term, and of none.
+    fn each<V>(&self, f: impl Fn(i64) -> V) -> Vec<V> {
+        let known = self.known().into_iter().map(|term| self.frequencies[&term]);
+        known.chain([0]).map(f).collect()
+    }
+
+    /// Nodes of ids within the vocabulary.
+    fn terms(&self, nodes: &mut Nodes, ids: &Out) -> Out {
+        let size = nodes.scalar(self.size);
+        nodes.ints("FloorMod", ids, &size)
+    }
+
+    /// Nodes of something of each term, of those of the known terms and of others.
+    fn of_terms(&self, nodes: &mut Nodes, terms: &Out, each: impl Into<Values>) -> Out {
+        // No term is as great as the last, so that every term has a place.
+        let mut known = self.known();
+        let none = nodes.scalar(known.len() as i64);
+        known.push(i64::MAX);
+        let known = nodes.list(known);
+        let places = nodes.bound("LowerBound", &known, terms, DType::Int64);
+        let there = nodes.gather(&known, DType::Int64, &places);
+        let flat = nodes.flattened(terms, DType::Int64);
+        let is_known = nodes.typed("Equal", DType::Int64, &[&there, &flat]);
+        let places = nodes.select(&is_known, &places, &none, DType::Int64);
+        let each: Values = each.into();
+        let (dtype, n) = (each.dtype(), each.len() as i64);
+        let each = nodes.constant(&each, &[n]);
+        let found = nodes.gather(&each, dtype, &places);
+        let attrs = [("T", of_type(DType::Int64)), ("out_type", of_type(DType::Int64))];
+        let shape = nodes.node("Shape", &[terms], attrs);
+        let attrs = [("T", of_type(dtype)), ("Tshape", of_type(DType::Int64))];
+        nodes.node("Reshape", &[&found, &shape], attrs)
     }
 }
 
@@ -243,7 +286,10 @@ pub(in crate::ops) const DOCUMENT_FREQUENCY_OF: Op = Op {
     name: "tft.document_frequency_of",
     doc: "for each term of a row, in how many documents it is, of given ones",
     semantics: "As `tft.experimental.document_frequency`.",
-    examples: &["tft.document_frequency_of(ns, 5, [0, 3], [2, 7], 9)"],
+    examples: &[
+        "tft.document_frequency_of(ns, 5, [0, 3], [2, 7], 9)",
+        "tft.document_frequency_of(nvec, 9223372036854775807, [3, 0, 100], [1, 2, 7], 9)",
+    ],
     params: &[X, VOCAB_SIZE, TERMS, FREQUENCIES, DOCUMENTS],
     kind: Kind::Map {
         types: |call| Ok(vec![check_found(call)?]),
@@ -256,7 +302,12 @@ pub(in crate::ops) const DOCUMENT_FREQUENCY_OF: Op = Op {
         },
         domain: None,
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let (x, corpus) = (&columns[0], Corpus::of(call)?);
+            let terms = corpus.terms(nodes, &x.values);
+            let frequencies: Vec<i64> = corpus.each(|frequency| frequency);
+            Ok(vec![x.with_values(corpus.of_terms(nodes, &terms, frequencies))])
+        }),
     },
 };
 
@@ -291,13 +342,19 @@ pub(in crate::ops) const IDF_OF: Op = Op {
             let (smooth, baseline) = (call.is(SMOOTH.name), call.is(ADD_BASELINE.name));
             Ok(function(move |_, inputs| {
                 let found = inputs[0].ints().iter();
-                let found = found.map(|&term| corpus.idf(term, smooth, baseline));
+                let found = found.map(|&term| corpus.idf(corpus.frequency(term), smooth, baseline));
                 Ok(inputs[0].with_values(found.collect::<Vec<f32>>()))
             }))
         },
         domain: None,
         keeps: "x",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let (x, corpus) = (&columns[0], Corpus::of(call)?);
+            let (smooth, baseline) = (call.is(SMOOTH.name), call.is(ADD_BASELINE.name));
+            let terms = corpus.terms(nodes, &x.values);
+            let idfs: Vec<f32> = corpus.each(|frequency| corpus.idf(frequency, smooth, baseline));
+            Ok(vec![x.with_values(corpus.of_terms(nodes, &terms, idfs))])
+        }),
     },
 };
 
@@ -334,7 +391,7 @@ pub(in crate::ops) const TFIDF_OF: Op = Op {
         },
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(weights_there),
     },
 };
 
@@ -358,7 +415,8 @@ impl Kernel for TermWeights {
             for same in terms.chunk_by(|a, b| a == b) {
                 let share = same.len() as f64 / terms.len() as f64;
                 ids.push(same[0]);
-                weights.push(share as f32 * self.corpus.idf(same[0], self.smooth, true));
+                let frequency = self.corpus.frequency(same[0]);
+                weights.push(share as f32 * self.corpus.idf(frequency, self.smooth, true));
             }
             lengths.push(ids.len() - before);
         }
@@ -367,6 +425,34 @@ impl Kernel for TermWeights {
         out.push(Tensor::var_len(splits, weights));
         Ok(())
     }
+}
+
+/// Nodes of terms and their weights.
+fn weights_there(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let (corpus, smooth, int) = (Corpus::of(call)?, call.is(SMOOTH.name), DType::Int64);
+    let rows = Segments::of_rows(nodes, &columns[0], call.ty(X.name)?);
+    let terms = corpus.terms(nodes, &rows.values);
+    // TensorFlow counts the values of no row at all in no way: there is an empty one more.
+    let splits = nodes.splits_by(&rows.ids, &rows.n);
+    let n = nodes.size(&terms, int);
+    let n = nodes.reshape(&n, int, &[1]);
+    let splits = nodes.concat(&[&splits, &n], int, 0);
+    let no_weights = nodes.list(Vec::<i64>::new());
+    let attrs =
+        [("T", of_type(int)), ("output_type", of_type(int)), ("binary_output", Attr::B(false))];
+    let counted = nodes.node("RaggedCountSparseOutput", &[&splits, &terms, &no_weights], attrs);
+    let (row, ids) = (column_of(nodes, &counted, 0), column_of(nodes, &counted, 1));
+    let lengths = rows.counts(nodes);
+    let lengths = nodes.gather(&lengths, int, &row);
+    let [counts, lengths] =
+        [&counted.port(1), &lengths].map(|n| nodes.cast(n, int, DType::Float64));
+    let shares = nodes.typed("RealDiv", DType::Float64, &[&counts, &lengths]);
+    let shares = nodes.cast(&shares, DType::Float64, DType::Float32);
+    let idfs: Vec<f32> = corpus.each(|frequency| corpus.idf(frequency, smooth, true));
+    let idfs = corpus.of_terms(nodes, &ids, idfs);
+    let weights = nodes.typed("Mul", DType::Float32, &[&shares, &idfs]);
+    let splits = vec![nodes.splits_by(&row, &rows.n)];
+    Ok(vec![Column { values: ids, splits: splits.clone() }, Column { values: weights, splits }])
 }
 
 #[cfg(test)]

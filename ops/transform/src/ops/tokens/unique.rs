@@ -5,6 +5,8 @@ use std::hash::BuildHasher;
 use engine::Result;
 use hashbrown::HashTable;
 
+use crate::export::Export;
+use crate::export::tensorflow::{Column, Nodes, Out, Segments, of_type};
 use crate::op::{Default, Kernel, Kind, Op, Param, Takes, function};
 use crate::tensor::{StringsBuilder, Tensor, splits_of};
 use crate::types::{DType, Dim, Type};
@@ -25,6 +27,7 @@ pub(in crate::ops) const DEDUPLICATE: Op = Op {
         "tft.deduplicate_tensor_per_row(ss)",
         "tft.deduplicate_tensor_per_row(ns)",
         "tft.deduplicate_tensor_per_row(nvec)",
+        "tft.deduplicate_tensor_per_row(svec)",
     ],
     params: &[X],
     kind: Kind::Map {
@@ -57,9 +60,35 @@ pub(in crate::ops) const DEDUPLICATE: Op = Op {
         },
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let ty = call.ty(X.name)?;
+            let rows = Segments::of_rows(nodes, &columns[0], ty);
+            // A number for each value, then one for each value of each row: both in order of occurrence.
+            let (known, numbers) = unique(nodes, &rows.values, ty.dtype);
+            let (n, one) = (nodes.size(&known, ty.dtype), nodes.scalar(1i64));
+            let n = nodes.ints("Maximum", &n, &one);
+            let keys = nodes.ints("Mul", &rows.ids, &n);
+            let keys = nodes.ints("AddV2", &keys, &numbers);
+            let (keys, _) = unique(nodes, &keys, DType::Int64);
+            let row = nodes.ints("FloorDiv", &keys, &n);
+            let number = nodes.ints("FloorMod", &keys, &n);
+            let values = nodes.gather(&known, ty.dtype, &number);
+            Ok(vec![Column { values, splits: vec![nodes.splits_by(&row, &rows.n)] }])
+        }),
     },
 };
+
+/// Nodes of the distinct values of a list, and which of them each value is.
+fn unique(nodes: &mut Nodes, x: &Out, dtype: DType) -> (Out, Out) {
+    let axis = nodes.list(Vec::<i64>::new());
+    let [int, dtype] = [DType::Int64, dtype].map(of_type);
+    let unique = nodes.node(
+        "UniqueV2",
+        &[x, &axis],
+        [("T", dtype), ("Taxis", int.clone()), ("out_idx", int)],
+    );
+    (unique.clone(), unique.port(1))
+}
 
 /// Longest row whose values are compared one with another.
 const SHORT: usize = 16;
