@@ -6,7 +6,9 @@ use super::super::elementwise::{number, together};
 use super::super::params::{X, option, required, value_like};
 use super::super::tf::cast::to_int;
 use super::calendar::{Civil, DAY, SECOND, days, instant, weekday};
-use super::{OFFSET, each, map, offset, timestamps};
+use super::{OFFSET, each, map, offset, tensorflow as there, timestamps};
+use crate::export::Export;
+use crate::export::tensorflow::{Nodes, Out, of_type};
 use crate::op::{Call, Default, Op, Param, Takes, function};
 use crate::types::DType;
 
@@ -28,6 +30,8 @@ pub(in super::super) const FROM_UNIX: Op = Op {
         "dates.from_unix(ns, unit='day')",
         "dates.from_unix(x)",
         "dates.from_unix(ds, unit='millisecond')",
+        "dates.from_unix(n, unit='microsecond')",
+        "dates.from_unix(ns, unit='week')",
     ],
     params: &[X, UNIT],
     kind: map(
@@ -47,7 +51,17 @@ pub(in super::super) const FROM_UNIX: Op = Op {
                 _ => each(float),
             })
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let (x, dtype, unit) = (&columns[0], call.ty("x")?.dtype, unit(call)?);
+        let instants = if dtype == DType::Int64 {
+            saturated(nodes, &x.values, unit)
+        } else {
+            let x = nodes.cast(&x.values, dtype, DType::Float64);
+            rounded(nodes, &x, unit)
+        };
+        Ok(vec![x.with_values(instants)])
+    })),
 };
 
 /// As a number.
@@ -66,7 +80,11 @@ pub(in super::super) const TO_UNIX: Op = Op {
             let unit = unit(call)?;
             Ok(each(move |x: i64| x.div_euclid(unit)))
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let units = there::with(nodes, "FloorDiv", &columns[0].values, unit(call)?);
+        Ok(vec![columns[0].with_values(units)])
+    })),
 };
 
 /// The beginning of a unit.
@@ -104,7 +122,11 @@ pub(in super::super) const TRUNC: Op = Op {
                 instant(seconds - offset, 0).unwrap_or(i64::MIN)
             }))
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let (begins, offset) = (beginning(call)?, offset(call)?);
+        Ok(vec![columns[0].with_values(truncated(nodes, &columns[0].values, begins, offset))])
+    })),
 };
 
 /// The time between.
@@ -117,6 +139,8 @@ pub(in super::super) const DIFF: Op = Op {
         "dates.diff(when, when)",
         "dates.diff(times, when, unit='hour')",
         "dates.diff(when, 0, unit='microsecond')",
+        "dates.diff(times, when, unit='microsecond')",
+        "dates.diff(times, when, unit='week')",
     ],
     params: &[value_like("x", "y", "timestamps"), value_like("y", "x", "timestamps"), UNIT],
     kind: map(
@@ -139,8 +163,101 @@ pub(in super::super) const DIFF: Op = Op {
                 }))
             }))
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let (operands, structure, _) = nodes.operands(call, &["x", "y"], columns)?;
+        let between = between(nodes, &operands[0], &operands[1], unit(call)?);
+        Ok(vec![structure.with_values(between)])
+    })),
 };
+
+/// Nodes of instants so many units after 1970, or the first or last one.
+fn saturated(nodes: &mut Nodes, x: &Out, unit: i64) -> Out {
+    let (first, last) = (nodes.scalar(i64::MIN), nodes.scalar(i64::MAX));
+    let micros = there::with(nodes, "Mul", x, unit);
+    let after = there::with(nodes, "Greater", x, i64::MAX / unit);
+    let micros = nodes.select(&after, &last, &micros, DType::Int64);
+    let before = there::with(nodes, "Less", x, i64::MIN / unit);
+    nodes.select(&before, &first, &micros, DType::Int64)
+}
+
+/// The same of floats, rounded to microseconds.
+fn rounded(nodes: &mut Nodes, x: &Out, unit: i64) -> Out {
+    let float = DType::Float64;
+    let [zero, unit, end, most] =
+        [0.0, unit as f64, -(i64::MIN as f64), 9.3e18].map(|value: f64| nodes.scalar(value));
+    let (first, last) = (nodes.scalar(i64::MIN), nodes.scalar(i64::MAX));
+    let micros = nodes.typed("Mul", float, &[x, &unit]);
+    let size = nodes.typed("Abs", float, &[&micros]);
+    let fits = nodes.typed("Less", float, &[&size, &end]);
+    let fitting = nodes.select(&fits, &micros, &zero, float);
+    let whole = nodes.typed("Round", float, &[&fitting]);
+    let whole = nodes.cast(&whole, float, DType::Int64);
+    let whole = nodes.select(&fits, &whole, &first, DType::Int64);
+    let after = nodes.typed("GreaterEqual", float, &[&micros, &most]);
+    nodes.select(&after, &last, &whole, DType::Int64)
+}
+
+/// Nodes of the beginnings of units.
+fn truncated(nodes: &mut Nodes, x: &Out, begins: Begins, offset: i64) -> Out {
+    let [days, second, _] = there::days_of(nodes, x, offset);
+    let seconds = match begins {
+        Begins::Every(unit) => {
+            let rest = there::with(nodes, "FloorMod", &second, unit);
+            let whole = nodes.ints("Sub", &second, &rest);
+            let days = there::with(nodes, "Mul", &days, DAY);
+            nodes.ints("AddV2", &days, &whole)
+        }
+        Begins::Week => {
+            let weekday = there::weekday(nodes, &days);
+            let monday = nodes.ints("Sub", &days, &weekday);
+            there::with(nodes, "Mul", &monday, DAY)
+        }
+        Begins::Months(n) => {
+            let [year, month, _] = there::date(nodes, &days);
+            let month = there::with(nodes, "Sub", &month, 1);
+            let rest = there::with(nodes, "FloorMod", &month, n);
+            let month = nodes.ints("Sub", &month, &rest);
+            let month = there::with(nodes, "AddV2", &month, 1);
+            let one = nodes.scalar(1i64);
+            let days = there::days(nodes, &year, &month, &one);
+            there::with(nodes, "Mul", &days, DAY)
+        }
+    };
+    let seconds = there::with(nodes, "Sub", &seconds, offset);
+    let (zero, first) = (nodes.scalar(0i64), nodes.scalar(i64::MIN));
+    let [instant, is_there] = there::instant(nodes, &seconds, &zero);
+    nodes.select(&is_there, &instant, &first, DType::Int64)
+}
+
+/// Nodes of the whole units between instants.
+fn between(nodes: &mut Nodes, x: &Out, y: &Out, unit: i64) -> Out {
+    let int = DType::Int64;
+    let zero = nodes.scalar(0i64);
+    if unit == 1 {
+        // The difference wraps where signs differ and its own is not that of `x`.
+        let difference = nodes.ints("Sub", x, y);
+        let [of_x, of_y, own] = [x, y, &difference].map(|n| there::with(nodes, "Less", n, 0));
+        let differ = nodes.node("NotEqual", &[&of_x, &of_y], [("T", of_type(DType::Bool))]);
+        let wraps = nodes.node("NotEqual", &[&of_x, &own], [("T", of_type(DType::Bool))]);
+        let wraps = nodes.node("LogicalAnd", &[&differ, &wraps], []);
+        let (first, last) = (nodes.scalar(i64::MIN), nodes.scalar(i64::MAX));
+        let end = nodes.select(&of_x, &first, &last, int);
+        return nodes.select(&wraps, &end, &difference, int);
+    }
+    let parts = |nodes: &mut Nodes, op: &str| {
+        let [x, y] = [x, y].map(|n| there::with(nodes, op, n, unit));
+        nodes.ints("Sub", &x, &y)
+    };
+    // Units and the rest may have opposite signs: then one unit is not whole.
+    let (units, rest) = (parts(nodes, "FloorDiv"), parts(nodes, "FloorMod"));
+    let signs = nodes.typed("Sign", int, &[&units]);
+    let of_rest = nodes.typed("Sign", int, &[&rest]);
+    let opposite = nodes.ints("Mul", &signs, &of_rest);
+    let opposite = nodes.ints("Less", &opposite, &zero);
+    let less = nodes.ints("Sub", &units, &signs);
+    nodes.select(&opposite, &less, &units, int)
+}
 
 /// Microseconds of the unit.
 fn unit(call: &Call<'_>) -> Result<i64> {

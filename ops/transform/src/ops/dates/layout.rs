@@ -2,7 +2,7 @@
 
 use super::calendar::{Civil, DAY, days, days_in_month, instant, weekday};
 
-const MONTHS: [&str; 12] = [
+pub(super) const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
@@ -16,19 +16,20 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const WEEKDAYS: [&str; 7] =
+pub(super) const WEEKDAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// A format, item by item.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Layout {
-    items: Vec<Item>,
+    pub(super) items: Vec<Item>,
     /// Seconds that the zone of what is read and written is ahead of UTC.
-    offset: i64,
+    pub(super) offset: i64,
 }
 
+/// A directive, or text between them.
 #[derive(Clone, Debug, PartialEq)]
-enum Item {
+pub(super) enum Item {
     Text(Vec<u8>),
     Year,
     YearOfCentury,
@@ -284,7 +285,7 @@ impl Item {
         }
     }
 
-    fn write(&self, civil: Civil, micros: i64, offset: i64, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, civil: Civil, micros: i64, offset: i64, out: &mut Vec<u8>) {
         match self {
             Item::Text(text) => out.extend_from_slice(text),
             Item::Year => year(civil.year, out),

@@ -8,6 +8,8 @@ mod calendar;
 pub(super) mod convert;
 mod layout;
 pub(super) mod parts;
+mod tensorflow;
+mod tensorflow_text;
 pub(super) mod text;
 
 use engine::Result;

@@ -4,7 +4,9 @@ use engine::Result;
 
 use super::super::params::X;
 use super::calendar::{Civil, days_of, weekday};
-use super::{OFFSET, each, offset, timestamps};
+use super::{OFFSET, each, offset, tensorflow as there, timestamps};
+use crate::export::Export;
+use crate::export::tensorflow::{Nodes, Out};
 use crate::op::{Call, Kernel, Kind, Op, Param};
 use crate::types::DType;
 
@@ -12,7 +14,7 @@ const PARAMS: &[Param] = &[X, OFFSET];
 
 macro_rules! parts {
     ($($constant:ident, $name:literal, $doc:literal, $semantics:literal, $domain:expr,
-        [$($example:literal),*], $part:expr;)*) => {$(
+        [$($example:literal),*], $part:expr, $there:expr;)*) => {$(
         #[doc = concat!("`", $name, "`: ", $doc, ".")]
         pub(in super::super) const $constant: Op = Op {
             name: $name,
@@ -28,7 +30,11 @@ macro_rules! parts {
                 kernel: |call| kernel(call, $part),
                 domain: Some(|_| $domain),
                 keeps: "x",
-                tensorflow: crate::op::UNSAID,
+                tensorflow: Export::Nodes(|nodes, call, columns| {
+                    let there: fn(&mut Nodes, &Out, i64) -> Out = $there;
+                    let part = there(nodes, &columns[0].values, offset(call)?);
+                    Ok(vec![columns[0].with_values(part)])
+                }),
             },
         };
     )*};
@@ -36,25 +42,37 @@ macro_rules! parts {
 
 parts! {
     YEAR, "dates.year", "the year", "Before the year 1 come 0, -1, ….", None,
-        ["dates.year(when)", "dates.year(times, offset='+02:00')"], |x, offset| Civil::of(x, offset).year;
+        ["dates.year(when)", "dates.year(times, offset='+02:00')"], |x, offset| Civil::of(x, offset).year,
+        |nodes, x, offset| there::civil(nodes, x, offset, 0);
     MONTH, "dates.month", "the month of the year", "1 is January.", Some((1, 12)),
-        ["dates.month(when)", "dates.month(times)"], |x, offset| Civil::of(x, offset).month;
+        ["dates.month(when)", "dates.month(times)"], |x, offset| Civil::of(x, offset).month,
+        |nodes, x, offset| there::civil(nodes, x, offset, 1);
     DAY_OF_MONTH, "dates.day", "the day of the month", "From 1.", Some((1, 31)),
-        ["dates.day(when)", "dates.day(times, offset='-05:30')"], |x, offset| Civil::of(x, offset).day;
+        ["dates.day(when)", "dates.day(times, offset='-05:30')"], |x, offset| Civil::of(x, offset).day,
+        |nodes, x, offset| there::civil(nodes, x, offset, 2);
     HOUR, "dates.hour", "the hour of the day", "From 0 to 23.", Some((0, 23)),
-        ["dates.hour(when)", "dates.hour(times)"], |x, offset| days_of(x, offset).1 / 3600;
+        ["dates.hour(when)", "dates.hour(times)"], |x, offset| days_of(x, offset).1 / 3600,
+        |nodes, x, offset| there::of_day(nodes, x, offset, 3600, 24);
     MINUTE, "dates.minute", "the minute of the hour", "From 0 to 59.", Some((0, 59)),
-        ["dates.minute(when)", "dates.minute(times)"], |x, offset| days_of(x, offset).1 / 60 % 60;
+        ["dates.minute(when)", "dates.minute(times)"], |x, offset| days_of(x, offset).1 / 60 % 60,
+        |nodes, x, offset| there::of_day(nodes, x, offset, 60, 60);
     SECOND_OF_MINUTE, "dates.second", "the second of the minute", "From 0 to 59.", Some((0, 59)),
-        ["dates.second(when)", "dates.second(times)"], |x, offset| days_of(x, offset).1 % 60;
+        ["dates.second(when)", "dates.second(times)"], |x, offset| days_of(x, offset).1 % 60,
+        |nodes, x, offset| there::of_day(nodes, x, offset, 1, 60);
     DAY_OF_WEEK, "dates.day_of_week", "the day of the week", "0 is Monday, 6 is Sunday, as in \
         Python's `weekday()`.", Some((0, 6)),
-        ["dates.day_of_week(when)", "dates.day_of_week(times)"], |x, offset| weekday(days_of(x, offset).0);
+        ["dates.day_of_week(when)", "dates.day_of_week(times)"], |x, offset| weekday(days_of(x, offset).0),
+        |nodes, x, offset| there::of_days(nodes, x, offset, there::weekday);
     DAY_OF_YEAR, "dates.day_of_year", "the day of the year", "From 1 to 366.", Some((1, 366)),
-        ["dates.day_of_year(when)", "dates.day_of_year(times)"], |x, offset| Civil::of(x, offset).day_of_year();
+        ["dates.day_of_year(when)", "dates.day_of_year(times)"], |x, offset| Civil::of(x, offset).day_of_year(),
+        |nodes, x, offset| there::of_days(nodes, x, offset, there::day_of_year);
     WEEK, "dates.week", "the week of the year", "As ISO 8601 counts them: from 1 to 53, beginning on \
         Monday; a week belongs to the year of its Thursday.", Some((1, 53)),
-        ["dates.week(when)", "dates.week(times)"], |x, offset| Civil::of(x, offset).iso_week().1;
+        ["dates.week(when)", "dates.week(times)"], |x, offset| Civil::of(x, offset).iso_week().1,
+        |nodes, x, offset| there::of_days(nodes, x, offset, |nodes, days| {
+            let [_, week] = there::iso_week(nodes, days);
+            week
+        });
 }
 
 /// Whether it is Saturday or Sunday.
@@ -73,7 +91,11 @@ pub(in super::super) const IS_WEEKEND: Op = Op {
             let offset = offset(call)?;
             Ok(each(move |x: i64| u8::from(weekday(days_of(x, offset).0) >= 5)))
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let day = there::of_days(nodes, &columns[0].values, offset(call)?, there::weekday);
+        Ok(vec![columns[0].with_values(there::with(nodes, "GreaterEqual", &day, 5))])
+    })),
 };
 
 fn kernel(

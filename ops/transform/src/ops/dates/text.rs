@@ -6,6 +6,8 @@ use super::super::elementwise::of_dtype;
 use super::super::params::{X, option};
 use super::layout::Layout;
 use super::{OFFSET, map, offset, timestamps};
+use crate::export::Export;
+use crate::export::tensorflow::{Segments, refused};
 use crate::op::{Call, Default, Kernel, Kind, Literal, Op, Param, Takes, function};
 use crate::tensor::{StringsBuilder, Tensor, splits_of};
 use crate::types::{DType, Dim, Type};
@@ -34,6 +36,12 @@ pub(in super::super) const PARSE: Op = Op {
         "dates.parse(ss, '%F', default=0)",
         "dates.parse(s, '%F %T', default='1970-01-02 00:00:00', offset='+02:00')",
         "dates.parse(svec)",
+        "dates.parse(s, '%Y-%m-%dT%H:%M:%S%z', default=7)",
+        "dates.parse(dates.format(when, '%d%b%Y %I%M%S%f%p'), '%d%b%Y %I%M%S%f%p')",
+        "dates.parse(dates.format(times, '%j/%y %A %s'), '%j/%y %A %s', default=1)",
+        "dates.parse(dates.format(when, '%Y %j|%e'), '%Y %j|%e', default=1)",
+        "dates.parse(s, 'a', offset='-01:00')",
+        "dates.parse(s, '%m%e')",
     ],
     params: &[
         X,
@@ -63,7 +71,20 @@ pub(in super::super) const PARSE: Op = Op {
         kernel: parse,
         domain: None,
         keeps: "",
-        tensorflow: crate::op::UNSAID,
+        tensorflow: Export::Nodes(|nodes, call, columns| {
+            let (x, layout) = (&columns[0], readable(call)?);
+            let read = layout.read(nodes, &x.values).map_err(|why| refused(call, why))?;
+            let [instants, known] = read;
+            if let Some(default) = default(call, &layout)? {
+                let default = nodes.scalar(default);
+                let instants = nodes.select(&known, &instants, &default, DType::Int64);
+                return Ok(vec![x.with_values(instants)]);
+            }
+            let rows = Segments::of_rows(nodes, x, call.ty("x")?);
+            let instants = nodes.flattened(&instants, DType::Int64);
+            let known = nodes.flattened(&known, DType::Bool);
+            Ok(vec![nodes.lists_of(&instants, DType::Int64, &rows, &known)])
+        }),
     },
 };
 
@@ -78,6 +99,8 @@ pub(in super::super) const FORMAT_OP: Op = Op {
         "dates.format(when)",
         "dates.format(times, '%A %e %B %Y, %I:%M:%S.%f %p %z', offset='-03:30')",
         "dates.format(when, '%G-W%V-%u %j %w %y %s')",
+        "dates.format(times, '%a %b %H %M %I %p %%')",
+        "dates.format(when, 'é%z', offset='-13:30')",
     ],
     params: &[X, FORMAT, OFFSET],
     kind: map(
@@ -97,7 +120,11 @@ pub(in super::super) const FORMAT_OP: Op = Op {
                 Ok(inputs[0].with_values(out.finish()?))
             }))
         },
-    ),
+    )
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        let written = layout(call)?.written(nodes, &columns[0].values);
+        Ok(vec![columns[0].with_values(written)])
+    })),
 };
 
 fn layout(call: &Call<'_>) -> Result<Layout> {
