@@ -15,9 +15,9 @@ use runners::transform::analyze;
 use serde_json::{Value, json};
 use transform::arrow::to_array;
 use transform::artifact::saved_model;
-use transform::export::tensorflow;
+use transform::export::{onnx, tensorflow};
 use transform::ops::{EXAMPLE_INPUTS, OPS};
-use transform::{DType, Dim, Op, Tensor, TransformGraph, Type, Values};
+use transform::{DType, Dim, Op, Strings, Tensor, TransformGraph, Type, Values};
 
 use crate::cli::Place;
 use crate::laws_of_ops::{Memory, module, rows, statement, traced};
@@ -73,40 +73,74 @@ fn case(
     )
 }
 
-/// TensorFlow's kernels take numbers below the normal ones for 0, also on the way to a result.
-fn without_subnormals(all: &RecordBatch) -> RecordBatch {
+fn changed(all: &RecordBatch, change: impl Fn(&Values) -> Option<Values>) -> RecordBatch {
     let inputs = EXAMPLE_INPUTS
         .iter()
         .map(|(name, dtype, dims)| ((*name).to_owned(), Type::column(*dtype, *dims)));
     let inputs: Vec<(String, Type)> = inputs.collect();
     let fed = transform::arrow::feed(all, &inputs).unwrap();
     let columns = fed.tensors.iter().zip(&inputs).map(|(tensor, (_, ty))| {
-        let values: Values = match &tensor.values {
-            Values::Float32(values) => values
-                .iter()
-                .map(|&v| if v.abs() < 1e-30 && v != 0.0 { 0.25 } else { v })
-                .collect::<Vec<f32>>()
-                .into(),
-            Values::Float64(values) => values
-                .iter()
-                .map(|&v| if v.abs() < 1e-30 && v != 0.0 { 0.25 } else { v })
-                .collect::<Vec<f64>>()
-                .into(),
-            other => other.clone(),
-        };
+        let values = change(&tensor.values).unwrap_or_else(|| tensor.values.clone());
         to_array(&tensor.with_values(values), ty).unwrap()
     });
     RecordBatch::try_new(all.schema(), columns.collect()).unwrap()
 }
 
+/// TensorFlow's kernels take numbers below the normal ones for 0, also on the way to a result.
+fn without_subnormals(all: &RecordBatch) -> RecordBatch {
+    changed(all, |values| match values {
+        Values::Float32(values) => {
+            let normal = |&v: &f32| if v.abs() < 1e-30 && v != 0.0 { 0.25 } else { v };
+            Some(values.iter().map(normal).collect::<Vec<f32>>().into())
+        }
+        Values::Float64(values) => {
+            let normal = |&v: &f64| if v.abs() < 1e-30 && v != 0.0 { 0.25 } else { v };
+            Some(values.iter().map(normal).collect::<Vec<f64>>().into())
+        }
+        _ => None,
+    })
+}
+
+/// Strings of ONNX are UTF-8.
+fn with_texts(all: &RecordBatch) -> RecordBatch {
+    changed(all, |values| match values {
+        Values::String(strings) => {
+            let texts = strings.iter().map(|text| String::from_utf8_lossy(text).into_owned());
+            Some(texts.collect::<Strings>().into())
+        }
+        _ => None,
+    })
+}
+
 /// A runtime that graphs are exported to.
 struct Runtime {
     name: &'static str,
+    /// The file of rows and results for its script.
+    case: &'static str,
+    /// The rows that it is asked about.
+    fed: fn(&RecordBatch) -> RecordBatch,
     /// Writes a graph into a folder, or says why not.
     export: fn(&TransformGraph, Option<&Path>) -> engine::Result<()>,
 }
 
-const RUNTIMES: [Runtime; 1] = [Runtime { name: "TensorFlow", export: to_tensorflow }];
+const RUNTIMES: [Runtime; 2] = [
+    Runtime {
+        name: "TensorFlow",
+        case: "case.json",
+        fed: without_subnormals,
+        export: to_tensorflow,
+    },
+    Runtime { name: "ONNX", case: "onnx.json", fed: with_texts, export: to_onnx },
+];
+
+fn to_onnx(graph: &TransformGraph, place: Option<&Path>) -> engine::Result<()> {
+    let exported = onnx::model(graph.graph())?;
+    assert!(exported.bytes == onnx::model(graph.graph())?.bytes, "one graph has two files");
+    if let Some(place) = place {
+        fs::write(place.join("model.onnx"), exported.bytes).unwrap();
+    }
+    Ok(())
+}
 
 fn to_tensorflow(graph: &TransformGraph, place: Option<&Path>) -> engine::Result<()> {
     let saved = tensorflow::transform(graph.graph(), |_| None)?;
@@ -157,7 +191,9 @@ from the table of operations.
 #[test]
 fn every_operation_has_its_nodes_or_a_reason() {
     let kept = std::env::var_os("FRAZIL_EXPORTS");
-    let all = without_subnormals(&rows(100, 7));
+    let raw = rows(100, 7);
+    let all = without_subnormals(&raw);
+    let fed = RUNTIMES.map(|runtime| (runtime.fed)(&raw));
     let source: Arc<dyn Source> = Memory::source(vec![all.slice(0, 60), all.slice(60, 40)]);
     let mut table = HEADER.to_owned();
     let names = RUNTIMES.map(|runtime| runtime.name).join(" | ");
@@ -175,8 +211,10 @@ fn every_operation_has_its_nodes_or_a_reason() {
                 kept.as_ref().map(|kept| Path::new(kept).join(format!("{}.{number}", op.name)));
             if let Some(place) = &place {
                 fs::create_dir_all(place).unwrap();
-                let case = case(&graph, &all, op.name, example).unwrap();
-                fs::write(place.join("case.json"), case.to_string()).unwrap();
+                for (runtime, fed) in RUNTIMES.iter().zip(&fed) {
+                    let case = case(&graph, fed, op.name, example).unwrap();
+                    fs::write(place.join(runtime.case), case.to_string()).unwrap();
+                }
             }
             for (runtime, (outcomes, exported)) in
                 RUNTIMES.iter().zip(outcomes.iter_mut().zip(&mut exported))

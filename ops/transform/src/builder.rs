@@ -306,6 +306,7 @@ mod tests {
                 kernel: |_| unreachable!(),
                 domain: None,
                 keeps: "",
+                onnx: crate::export::Export::AS_TENSORFLOW,
                 tensorflow: crate::op::UNSAID,
             },
             ..OWN

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::analyzer::Analyzer;
 use crate::export::Export;
+use crate::export::onnx::Onnx;
 use crate::export::tensorflow::TensorFlow;
 use crate::graph::Builder;
 use crate::tensor::Tensor;
@@ -51,6 +52,8 @@ pub enum Kind {
         keeps: &'static str,
         /// How TensorFlow says it.
         tensorflow: TensorFlow,
+        /// How ONNX says it.
+        onnx: Onnx,
     },
     /// A full pass over the data; its results are constants.
     Analyze {
@@ -71,8 +74,19 @@ impl Kind {
     #[must_use]
     pub const fn tensorflow(self, tensorflow: TensorFlow) -> Kind {
         match self {
-            Kind::Map { types, kernel, domain, keeps, .. } => {
-                Kind::Map { types, kernel, domain, keeps, tensorflow }
+            Kind::Map { types, kernel, domain, keeps, onnx, .. } => {
+                Kind::Map { types, kernel, domain, keeps, tensorflow, onnx }
+            }
+            other => other,
+        }
+    }
+
+    /// Says how ONNX does it, where that is not by TensorFlow's nodes.
+    #[must_use]
+    pub const fn onnx(self, onnx: Onnx) -> Kind {
+        match self {
+            Kind::Map { types, kernel, domain, keeps, tensorflow, .. } => {
+                Kind::Map { types, kernel, domain, keeps, tensorflow, onnx }
             }
             other => other,
         }

@@ -53,6 +53,7 @@ pub(super) const HASH_STRINGS: Op = Op {
         // TFT attaches no domain: a bucket is no vocabulary's entry.
         domain: None,
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let n = ("num_buckets", Attr::I(buckets(call)?.cast_signed()));
             let x = &[&columns[0].values];

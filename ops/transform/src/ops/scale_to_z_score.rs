@@ -87,6 +87,7 @@ pub(super) const Z_SCORE: Op = Op {
         kernel: z_score,
         domain: None,
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(scaled_there),
     },
 };

@@ -25,17 +25,20 @@ use std::collections::BTreeMap;
 use engine::{Error, ErrorKind, Result};
 use prost::Message;
 
+pub(super) use self::nodes::constant;
 pub use self::nodes::{Column, Nodes, Out, of_text, of_type, of_types, refused, sizes};
 use self::proto::{
-    AssetFileDef, CollectionDef, CooSparse, GraphDef, MetaGraphDef, MetaInfoDef, NodeDef, NodeList,
+    AssetFileDef, CollectionDef, CooSparse, GraphDef, MetaGraphDef, MetaInfoDef, NodeList,
     SavedModel, SignatureDef, TensorInfo, TensorShape, VersionDef,
 };
 pub use self::proto::{Attr, DataType, ListValue};
+pub(super) use self::proto::{AttrValue, NodeDef, TensorProto};
 pub use self::segments::{Segments, divided, fixed, result_type};
 pub use self::strings::{as_rewrite, quoted};
 use super::{Export, folded};
-use crate::graph::{Graph, What};
-use crate::op::{Call, Kind, Ref};
+use crate::graph::Graph;
+use crate::op::{Call, Kind};
+use crate::tensor::Tensor;
 use crate::types::{DType, Type};
 use crate::vocabulary::Vocabulary;
 
@@ -108,41 +111,24 @@ pub fn serving(graph: &Graph) -> Result<Saved> {
 fn emit(
     graph: &Graph,
     nodes: &mut Nodes,
-    mut input: impl FnMut(&mut Nodes, &str, &Type) -> Result<Column>,
+    input: impl FnMut(&mut Nodes, &str, &Type) -> Result<Column>,
 ) -> Result<Vec<Column>> {
-    let wanted = graph.outputs.iter().map(|(_, value)| *value);
-    let mut known: Vec<Vec<Column>> = vec![Vec::new(); graph.nodes.len()];
-    for number in graph.needed(wanted) {
-        let node = &graph.nodes[number];
-        known[number] = match &node.what {
-            What::Input(name) => vec![input(nodes, name, &node.types[0])?],
-            What::Constant(values) | What::Analyzed(_, values) => {
-                // Vocabularies and tokenizers are known to the calls that use them.
-                let values = values.iter().zip(&node.types);
-                values.map(|(value, ty)| nodes::constant(nodes, value, ty)).collect()
-            }
-            What::Op(bound) => {
-                let column = |value: Ref| known[value.node as usize][value.port as usize].clone();
-                let columns: Vec<Column> = bound.inputs().map(column).collect();
-                let Kind::Map { tensorflow, .. } = &bound.op.kind else {
-                    return Err(Error::new(ErrorKind::Incompatible, "the graph is not frozen"));
-                };
-                let emitted = graph.with_call(bound, |call| match tensorflow {
-                    Export::Each(op) => nodes.each(op, call, &columns),
-                    Export::Nodes(emit) => emit(nodes, call, &columns),
-                    Export::No(why) => Err(refused(call, why)),
-                });
-                emitted.map_err(|error| {
-                    let value = Ref { node: number as u32, port: 0 };
-                    let shown = graph.show(value);
-                    let at = node.origin.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
-                    error.with_detail(format!("It is needed for `{shown}`{at}."))
-                })?
-            }
-        };
+    let known = |nodes: &mut Nodes, tensor: &Tensor, ty: &Type| Ok(constant(nodes, tensor, ty));
+    super::emit(graph, nodes, input, known, emit_call)
+}
+
+/// The nodes of a call.
+pub(super) fn emit_call(
+    nodes: &mut Nodes,
+    call: &Call<'_>,
+    columns: &[Column],
+) -> Result<Vec<Column>> {
+    match &call.op.kind {
+        Kind::Map { tensorflow: Export::Each(op), .. } => nodes.each(op, call, columns),
+        Kind::Map { tensorflow: Export::Nodes(emit), .. } => emit(nodes, call, columns),
+        Kind::Map { tensorflow: Export::No(why), .. } => Err(refused(call, why)),
+        _ => Err(Error::new(ErrorKind::Incompatible, "the graph is not frozen")),
     }
-    let outputs = graph.outputs.iter();
-    Ok(outputs.map(|(_, value)| known[value.node as usize][value.port as usize].clone()).collect())
 }
 
 /// How a type is known outside of the graph.
@@ -192,8 +178,7 @@ fn placeholder(
     check_type(name, ty)?;
     let mut fed = |part: &str, dtype: DType, sizes: &[i64]| {
         let attrs = [("dtype", of_type(dtype)), ("shape", Attr::Shape(TensorShape::from(sizes)))];
-        let attrs =
-            attrs.map(|(name, value)| (name.to_owned(), proto::AttrValue { value: Some(value) }));
+        let attrs = attrs.map(|(name, value)| (name.to_owned(), AttrValue { value: Some(value) }));
         nodes.push(&format!("input_{place}{part}"), "Placeholder", Vec::new(), attrs.into())
     };
     if ty.n_var() == 0 {

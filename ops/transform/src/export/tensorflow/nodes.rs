@@ -18,7 +18,7 @@ use crate::vocabulary::{FileFormat, Vocabulary};
 
 /// A tensor of a TensorFlow graph: `node` or `node:1`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Out(pub(super) String);
+pub struct Out(pub(in super::super) String);
 
 impl Out {
     /// Another result of the same node.
@@ -27,7 +27,7 @@ impl Out {
     }
 }
 
-/// A value of our graph in a TensorFlow graph.
+/// A value of our graph in a graph of TensorFlow or ONNX.
 ///
 /// Dense columns are tensors of `[rows, …]`, constants of their shape. Of columns with dimensions that vary
 /// the values of all rows are in one tensor, whose other dimensions are the fixed ones behind the last that
@@ -49,12 +49,12 @@ impl From<Out> for Column {
 /// A graph on its way.
 #[derive(Default)]
 pub struct Nodes {
-    pub(super) nodes: Vec<NodeDef>,
+    pub(in super::super) nodes: Vec<NodeDef>,
     seen: HashMap<Vec<u8>, Out, foldhash::fast::FixedState>,
     /// Nodes that run once, before all others.
     pub(super) initializers: Vec<String>,
     /// Assets, each with the tensor of its name.
-    pub(super) assets: Vec<(Out, Arc<Vocabulary>)>,
+    pub(in super::super) assets: Vec<(Out, Arc<Vocabulary>)>,
     /// Vocabularies that are constants of the graph, and files for those who read them by name.
     pub(super) files: Vec<Arc<Vocabulary>>,
 }
@@ -539,7 +539,7 @@ fn is_plain(vocabulary: &Vocabulary) -> Result<bool> {
 }
 
 /// A constant column.
-pub(super) fn constant(nodes: &mut Nodes, tensor: &Tensor, ty: &Type) -> Column {
+pub(in super::super) fn constant(nodes: &mut Nodes, tensor: &Tensor, ty: &Type) -> Column {
     let splits = tensor.splits.iter().map(|splits| {
         nodes.list(splits.iter().map(|&split| i64::from(split)).collect::<Vec<i64>>())
     });

@@ -139,21 +139,21 @@ pub(super) struct VersionDef {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct NodeDef {
+pub(in super::super) struct NodeDef {
     #[prost(string, tag = "1")]
-    pub(super) name: String,
+    pub(in super::super) name: String,
     #[prost(string, tag = "2")]
-    pub(super) op: String,
+    pub(in super::super) op: String,
     #[prost(string, repeated, tag = "3")]
-    pub(super) input: Vec<String>,
+    pub(in super::super) input: Vec<String>,
     #[prost(btree_map = "string, message", tag = "5")]
-    pub(super) attr: BTreeMap<String, AttrValue>,
+    pub(in super::super) attr: BTreeMap<String, AttrValue>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct AttrValue {
+pub(in super::super) struct AttrValue {
     #[prost(oneof = "Attr", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
-    pub(super) value: Option<Attr>,
+    pub(in super::super) value: Option<Attr>,
 }
 
 /// What an attribute of a node is.

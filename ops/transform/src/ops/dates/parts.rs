@@ -30,6 +30,7 @@ macro_rules! parts {
                 kernel: |call| kernel(call, $part),
                 domain: Some(|_| $domain),
                 keeps: "x",
+                onnx: Export::AS_TENSORFLOW,
                 tensorflow: Export::Nodes(|nodes, call, columns| {
                     let there: fn(&mut Nodes, &Out, i64) -> Out = $there;
                     let part = there(nodes, &columns[0].values, offset(call)?);

@@ -71,6 +71,7 @@ pub(in super::super) const PARSE: Op = Op {
         kernel: parse,
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let (x, layout) = (&columns[0], readable(call)?);
             let read = layout.read(nodes, &x.values).map_err(|why| refused(call, why))?;

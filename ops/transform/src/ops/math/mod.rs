@@ -22,7 +22,14 @@ const fn map(
     types: fn(&Call<'_>) -> Result<Vec<Type>>,
     kernel: fn(&Call<'_>) -> Result<Box<dyn Kernel>>,
 ) -> Kind {
-    Kind::Map { types, kernel, domain: None, keeps: "x", tensorflow: crate::op::UNSAID }
+    Kind::Map {
+        types,
+        kernel,
+        domain: None,
+        keeps: "x",
+        onnx: crate::export::Export::AS_TENSORFLOW,
+        tensorflow: crate::op::UNSAID,
+    }
 }
 
 /// The type of `x` and `y` together, which must be of one dtype.

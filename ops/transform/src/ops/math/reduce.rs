@@ -167,7 +167,14 @@ const fn map(
     types: fn(&Call<'_>) -> Result<Vec<Type>>,
     kernel: fn(&Call<'_>) -> Result<Box<dyn Kernel>>,
 ) -> Kind {
-    Kind::Map { types, kernel, domain: None, keeps: "", tensorflow: crate::op::UNSAID }
+    Kind::Map {
+        types,
+        kernel,
+        domain: None,
+        keeps: "",
+        onnx: Export::AS_TENSORFLOW,
+        tensorflow: crate::op::UNSAID,
+    }
 }
 
 fn numbers(call: &Call<'_>) -> Result<Vec<Type>> {

@@ -58,6 +58,7 @@ pub(in crate::ops) const APPLY_BUCKETS: Op = Op {
             Some((0, i64::from(*n)))
         }),
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| match compared_as(call)? {
             DType::Int64 => assigned::<i64>(nodes, call, columns),
             DType::Float32 => assigned::<f32>(nodes, call, columns),

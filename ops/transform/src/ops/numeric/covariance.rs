@@ -126,6 +126,7 @@ pub(in crate::ops) const EIGENVECTORS: Op = Op {
         },
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::CONSTANT,
     },
 };

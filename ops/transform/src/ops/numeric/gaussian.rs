@@ -189,6 +189,7 @@ pub(in crate::ops) const GAUSSIANIZE: Op = Op {
         kernel: gaussianize,
         domain: None,
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::No("an equation is solved in as many steps as a value needs"),
     },
 };

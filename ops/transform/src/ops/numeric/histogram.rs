@@ -140,6 +140,7 @@ pub(in crate::ops) const EQUAL_WIDTH_BOUNDARIES: Op = Op {
         },
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::CONSTANT,
     },
 };
@@ -293,6 +294,7 @@ pub(in crate::ops) const BUCKET_DENSITY: Op = Op {
         kernel: bucket_density,
         domain: None,
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let x = call.ty("x")?;
             let boundaries = f32::all(call.constant("boundaries")?);

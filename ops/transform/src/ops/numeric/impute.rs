@@ -121,6 +121,7 @@ pub(in crate::ops) const IMPUTE_WITH: Op = Op {
         },
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(imputed),
     },
 };
@@ -163,6 +164,7 @@ pub(in crate::ops) const MISSING_INDICATOR: Op = Op {
         },
         domain: Some(|_| Some((0, 1))),
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let x = call.ty("x")?;
             let groups = Segments::of_rows(nodes, &columns[0], x);

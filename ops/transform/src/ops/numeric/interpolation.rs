@@ -33,6 +33,7 @@ pub(in crate::ops) const APPLY_BUCKETS_WITH_INTERPOLATION: Op = Op {
         },
         domain: None,
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| match output_type(call)?.dtype {
             DType::Float64 => placed::<f64>(nodes, call, columns),
             _ => placed::<f32>(nodes, call, columns),

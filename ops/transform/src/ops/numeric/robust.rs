@@ -77,6 +77,7 @@ pub(in crate::ops) const ROBUST_SCALE: Op = Op {
         },
         domain: None,
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let (median, divisor) = middle(call)?;
             let (x, double) = (call.ty("x")?.dtype, DType::Float64);
@@ -183,6 +184,7 @@ pub(in crate::ops) const CLIP_BETWEEN: Op = Op {
         kernel: clip,
         domain: None,
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(clipped_there),
     },
 };

@@ -117,6 +117,7 @@ pub(in crate::ops) const MIN_MAX_SCALE: Op = Op {
         kernel,
         domain: None,
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(scaled_there),
     },
 };

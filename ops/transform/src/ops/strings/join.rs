@@ -60,6 +60,7 @@ pub(in super::super) const JOIN: Op = Op {
         },
         domain: None,
         keeps: "values",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(joined),
     },
 };
@@ -113,6 +114,7 @@ pub(in super::super) const REDUCE_JOIN: Op = Op {
         },
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(reduced),
     },
 };

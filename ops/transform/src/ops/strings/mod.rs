@@ -27,7 +27,14 @@ const fn map(
     types: fn(&Call<'_>) -> Result<Vec<Type>>,
     kernel: fn(&Call<'_>) -> Result<Box<dyn Kernel>>,
 ) -> Kind {
-    Kind::Map { types, kernel, domain: None, keeps: "x", tensorflow: crate::op::UNSAID }
+    Kind::Map {
+        types,
+        kernel,
+        domain: None,
+        keeps: "x",
+        onnx: crate::export::Export::AS_TENSORFLOW,
+        tensorflow: crate::op::UNSAID,
+    }
 }
 
 /// A function whose result has a list for each string.
@@ -35,7 +42,14 @@ const fn lists(
     types: fn(&Call<'_>) -> Result<Vec<Type>>,
     kernel: fn(&Call<'_>) -> Result<Box<dyn Kernel>>,
 ) -> Kind {
-    Kind::Map { types, kernel, domain: None, keeps: "", tensorflow: crate::op::UNSAID }
+    Kind::Map {
+        types,
+        kernel,
+        domain: None,
+        keeps: "",
+        onnx: crate::export::Export::AS_TENSORFLOW,
+        tensorflow: crate::op::UNSAID,
+    }
 }
 
 /// Strings of the structure of `x`.

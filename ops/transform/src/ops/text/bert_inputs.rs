@@ -80,6 +80,7 @@ pub(in crate::ops) const BERT_INPUTS: Op = Op {
         kernel,
         domain: Some(ids_of),
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(inputs_there),
     },
 };

@@ -126,6 +126,7 @@ pub(in crate::ops) const BERT_TOKENIZER_OF: Op = Op {
             Some((0, if unknown.is_some() { n - 1 } else { n }))
         }),
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::CONSTANT,
     },
 };

@@ -67,6 +67,7 @@ pub(in super::super) const CAST: Op = Op {
             _ => None,
         }),
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let (from, to) = (call.ty("x")?.dtype, result_type(call)?.dtype);
             let values = nodes.cast(&columns[0].values, from, to);

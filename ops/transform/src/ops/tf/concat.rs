@@ -38,6 +38,7 @@ pub(in super::super) const STACK: Op = Op {
         kernel: stack,
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(stacked),
     },
 };
@@ -67,6 +68,7 @@ pub(in super::super) const CONCAT: Op = Op {
         kernel: concat,
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(concatenated),
     },
 };

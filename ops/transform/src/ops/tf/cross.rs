@@ -50,6 +50,7 @@ pub(in super::super) const CROSS: Op = Op {
         },
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let separator = nodes.text(call.opt_str("separator").unwrap_or(""));
             let (parts, types) = sparse(nodes, call, columns);
@@ -117,6 +118,7 @@ pub(in super::super) const CROSS_HASHED: Op = Op {
             _ => None,
         }),
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let (parts, types) = sparse(nodes, call, columns);
             let fed: Vec<&Out> = parts.iter().collect();

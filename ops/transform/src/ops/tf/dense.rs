@@ -61,6 +61,7 @@ pub(in super::super) const TO_DENSE: Op = Op {
         kernel: to_dense,
         domain: Some(with_default),
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(densified),
     },
 };
@@ -161,6 +162,7 @@ pub(in super::super) const ALIGN_LISTS: Op = Op {
         },
         domain: Some(with_default),
         keeps: "like",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(aligned),
     },
 };
@@ -203,6 +205,7 @@ pub(in super::super) const SEGMENT_INDICES: Op = Op {
         },
         domain: None,
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(runs),
     },
 };
@@ -242,6 +245,7 @@ pub(in super::super) const ROW_LENGTHS: Op = Op {
         },
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let ty = call.ty("x")?;
             let lengths = match ty.shape[0] {
@@ -280,6 +284,7 @@ pub(in super::super) const ROW_SIZE: Op = Op {
         },
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let groups = Segments::of_rows(nodes, &columns[0], call.ty("x")?);
             let n = groups.counts(nodes);

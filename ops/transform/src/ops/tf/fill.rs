@@ -18,6 +18,7 @@ macro_rules! filled {
             kernel: |call| kernel(call, &$literal(call)?),
             domain: None,
             keeps: "x",
+            onnx: Export::AS_TENSORFLOW,
             tensorflow: Export::Nodes(|nodes, call, columns| {
                 let literal = $literal(call)?;
                 filled(nodes, call, columns, &literal)

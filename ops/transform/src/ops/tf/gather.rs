@@ -48,6 +48,7 @@ pub(in super::super) const GATHER: Op = Op {
         kernel: gather,
         domain: Some(|call| call.domains[0]),
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let (dim, indices, single) = gathered(call)?;
             let ty = call.ty("params")?;
@@ -92,6 +93,7 @@ pub(in super::super) const SLICE: Op = Op {
         kernel: slice,
         domain: Some(|call| call.domains[0]),
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(cut),
     },
 };
@@ -142,6 +144,7 @@ pub(in super::super) const REVERSE: Op = Op {
         },
         domain: Some(|call| call.domains[0]),
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(reversed),
     },
 };

@@ -51,6 +51,7 @@ pub(in super::super) const MATMUL: Op = Op {
         },
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(multiplied),
     },
 };

@@ -50,6 +50,7 @@ pub(in super::super) const ONE_HOT: Op = Op {
         },
         domain: None,
         keeps: "indices",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let (depth, (dtype, on), off) = parts(call)?;
             let depth = nodes.int32(depth as i32);

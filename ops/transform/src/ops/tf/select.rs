@@ -52,6 +52,7 @@ pub(in super::super) const WHERE: Op = Op {
             Some((x.0.min(y.0), x.1.max(y.1)))
         }),
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let (operands, structure, _) = nodes.operands(call, OPERANDS, columns)?;
             let [condition, x, y] = [0, 1, 2].map(|i| &operands[i]);
@@ -102,6 +103,7 @@ pub(in super::super) const BOOLEAN_MASK: Op = Op {
         },
         domain: Some(|call| call.domains[0]),
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(masked),
     },
 };

@@ -122,6 +122,7 @@ const fn kind(types: fn(&Call<'_>) -> Result<Vec<Type>>) -> Kind {
         kernel: same,
         domain: Some(|call| call.domains[0]),
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(reshaped),
     }
 }

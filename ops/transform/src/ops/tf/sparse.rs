@@ -159,6 +159,7 @@ pub(in super::super) const INDICES: Op = Op {
             (length > 0).then(|| (0, length - 1))
         }),
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(positions),
     },
 };
@@ -229,6 +230,7 @@ pub(in super::super) const VALUES: Op = Op {
         },
         domain: Some(|call| call.domains[0]),
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let (values, splits) = nodes.flat(&columns[0], call.ty("x")?);
             Ok(vec![Column { values, splits: vec![splits] }])

@@ -50,6 +50,7 @@ pub(in crate::ops) const NGRAMS: Op = Op {
         },
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let (range, separator) = (range(call)?, call.opt_str(SEPARATOR.name));
             let rows = Segments::of_rows(nodes, &columns[0], call.ty(TOKENS.name)?);
@@ -167,6 +168,7 @@ pub(in crate::ops) const WORD_COUNT: Op = Op {
         },
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let rows = Segments::of_rows(nodes, &columns[0], call.ty(TOKENS.name)?);
             Ok(vec![rows.counts(nodes).into()])

@@ -302,6 +302,7 @@ pub(in crate::ops) const DOCUMENT_FREQUENCY_OF: Op = Op {
         },
         domain: None,
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let (x, corpus) = (&columns[0], Corpus::of(call)?);
             let terms = corpus.terms(nodes, &x.values);
@@ -348,6 +349,7 @@ pub(in crate::ops) const IDF_OF: Op = Op {
         },
         domain: None,
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let (x, corpus) = (&columns[0], Corpus::of(call)?);
             let (smooth, baseline) = (call.is(SMOOTH.name), call.is(ADD_BASELINE.name));
@@ -391,6 +393,7 @@ pub(in crate::ops) const TFIDF_OF: Op = Op {
         },
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(weights_there),
     },
 };

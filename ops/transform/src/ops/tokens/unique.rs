@@ -60,6 +60,7 @@ pub(in crate::ops) const DEDUPLICATE: Op = Op {
         },
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let ty = call.ty(X.name)?;
             let rows = Segments::of_rows(nodes, &columns[0], ty);

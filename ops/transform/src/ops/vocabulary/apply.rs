@@ -100,6 +100,7 @@ pub(in crate::ops) const APPLY: Op = Op {
             })
         }),
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(found),
     },
 };
@@ -291,6 +292,7 @@ pub(in crate::ops) const ESCAPE_SPACES: Op = Op {
         },
         domain: None,
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, _, columns| {
             let attrs = [("pattern", of_text(" ")), ("rewrite", of_text("__SPACE__"))];
             let values = nodes.node("StaticRegexReplace", &[&columns[0].values], attrs);
@@ -351,6 +353,7 @@ pub(in crate::ops) const IDS: Op = Op {
         },
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::CONSTANT,
     },
 };

@@ -242,6 +242,7 @@ pub(in crate::ops) const SIZE: Op = Op {
         },
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::CONSTANT,
     },
 };

@@ -156,6 +156,7 @@ pub(in crate::ops) const SHARE_AT_INDEX: Op = Op {
         },
         domain: None,
         keeps: "index",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let values = nodes.at(&shares(call)?.into(), &columns[1].values);
             Ok(vec![Column { values, ..columns[1].clone() }])

@@ -45,6 +45,7 @@ pub(in crate::ops) const KEY_INDEX: Op = Op {
         },
         domain: None,
         keeps: "key",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let table = nodes.table_of(call.constant("keys")?)?;
             let none = nodes.scalar(-1i64);
@@ -100,6 +101,7 @@ pub(in crate::ops) const VALUE_AT_INDEX: Op = Op {
         },
         domain: None,
         keeps: "index",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let values = nodes.at(&call.constant("values")?.values, &columns[1].values);
             Ok(vec![Column { values, ..columns[1].clone() }])

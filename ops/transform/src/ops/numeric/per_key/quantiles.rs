@@ -157,6 +157,7 @@ pub(in crate::ops) const APPLY_BUCKETS_PER_KEY: Op = Op {
             _ => None,
         }),
         keeps: "x",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(assigned),
     },
 };

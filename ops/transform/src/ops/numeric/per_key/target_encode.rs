@@ -138,6 +138,7 @@ pub(in crate::ops) const FOLD: Op = Op {
         },
         domain: None,
         keeps: "",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let (key, int) = (call.ty("key")?, DType::Int64);
             let text = match key.dtype {
@@ -347,6 +348,7 @@ pub(in crate::ops) const TARGET_ENCODING: Op = Op {
         kernel: target_encoding,
         domain: None,
         keeps: "index",
+        onnx: Export::AS_TENSORFLOW,
         tensorflow: Export::Nodes(encoded),
     },
 };
