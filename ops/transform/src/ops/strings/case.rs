@@ -8,7 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::super::params::{X, option};
 use super::{each, map, same, trimmed};
 use crate::export::Export;
-use crate::export::tensorflow::{Column, Nodes, of_text};
+use crate::export::tensorflow::{Column, Nodes, Out, of_text, of_type};
 use crate::op::{Call, Default, Op, Param, Takes};
 use crate::types::DType;
 
@@ -100,18 +100,7 @@ pub(in super::super) const NORMALIZE_UTF8: Op = Op {
             })
         },
     )
-    .tensorflow(Export::Nodes(|nodes, call, columns| {
-        let form = match form(call)? {
-            Form::C => "NFC",
-            Form::D => "NFD",
-            Form::Kc => "NFKC",
-            Form::Kd => "NFKD",
-        };
-        let valid = nodes.valid_utf8(&columns[0].values, false);
-        let form = [("normalization_form", of_text(form))];
-        let normal = nodes.node("NormalizeUTF8", &[&valid], form);
-        Ok(vec![columns[0].with_values(normal)])
-    })),
+    .tensorflow(Export::Nodes(normalized_there)),
 };
 
 /// Valid UTF-8.
@@ -221,18 +210,52 @@ fn cased_there(
     if case("\u{3a3}") == "\u{3c3}" {
         flat = nodes.rewritten(&flat, &final_sigma(), "\\1\u{3c2}\\2", true);
     }
-    let (chars, of) = nodes.chars(&flat);
-    let pairs: Vec<(String, String)> = ('\0'..=char::MAX)
+    let pairs = ('\0'..=char::MAX)
         .map(|c| (c.to_string(), case(c.encode_utf8(&mut [0; 4]))))
-        .filter(|(from, to)| from != to)
-        .collect();
-    let found = nodes.mapped(name, &pairs, &chars);
+        .filter(|(from, to)| from != to);
+    let joined = looked_up(nodes, &flat, name, &pairs.collect::<Vec<_>>());
+    Ok(vec![x.with_values(nodes.shaped(&joined, call.ty("x")?))])
+}
+
+/// Nodes of a list of valid texts with characters replaced by a table.
+fn looked_up(nodes: &mut Nodes, flat: &Out, name: &str, pairs: &[(String, String)]) -> Out {
+    let (chars, of) = nodes.chars(flat);
+    let found = nodes.mapped(name, pairs, &chars);
     let none = nodes.text("");
     let unknown = nodes.typed("Equal", DType::String, &[&found, &none]);
-    let cased = nodes.select(&unknown, &chars, &found, DType::String);
-    let n = nodes.length(&flat, DType::String);
-    let joined = nodes.joined(&cased, &of, &n, "");
-    Ok(vec![x.with_values(nodes.shaped(&joined, call.ty("x")?))])
+    let chars = nodes.select(&unknown, &chars, &found, DType::String);
+    let n = nodes.length(flat, DType::String);
+    nodes.joined(&chars, &of, &n, "")
+}
+
+/// Nodes of a normal form. TensorFlow knows the characters of Unicode 12: those that came later are taken apart
+/// in the few texts that have them.
+fn normalized_there(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let x = &columns[0];
+    let valid = nodes.valid_utf8(&x.values, false);
+    let mut flat = nodes.flattened(&valid, DType::String);
+    let (name, apart): (&str, Option<fn(char) -> String>) = match form(call)? {
+        Form::C => ("NFC", None),
+        Form::D => ("NFD", Some(|c| [c].into_iter().nfd().collect())),
+        Form::Kc => ("NFKC", Some(|c| [c].into_iter().nfkd().collect())),
+        Form::Kd => ("NFKD", Some(|c| [c].into_iter().nfkd().collect())),
+    };
+    let later = regex::Regex::new(r"\P{Age=12.0}").map_err(|e| call.wrong(e))?;
+    let pairs = apart.map_or_else(Vec::new, |apart| {
+        let pairs = ('\0'..=char::MAX).map(|c| (c.to_string(), apart(c)));
+        pairs.filter(|(from, to)| from != to && later.is_match(from)).collect()
+    });
+    if !pairs.is_empty() {
+        let class: String = pairs.iter().map(|(from, _)| &**from).collect();
+        let has = nodes.full_match(&flat, &format!(r"\C*[{class}]\C*"));
+        let some = nodes.kept(&flat, DType::String, &has);
+        let some = looked_up(nodes, &some, &format!("later_{name}"), &pairs);
+        let at = nodes.typed("Where", DType::Bool, &[&has]);
+        let attrs = [("T", of_type(DType::String)), ("Tindices", of_type(DType::Int64))];
+        flat = nodes.node("TensorScatterUpdate", &[&flat, &at, &some], attrs);
+    }
+    let normal = nodes.node("NormalizeUTF8", &[&flat], [("normalization_form", of_text(name))]);
+    Ok(vec![x.with_values(nodes.shaped(&normal, call.ty("x")?))])
 }
 
 /// A pattern of a capital sigma at the end of a word, for RE2: with what is before it, and what is behind.

@@ -9,7 +9,9 @@ use super::super::params::{X, option};
 use super::{lists, trimmed};
 use crate::bind;
 use crate::export::Export;
-use crate::export::tensorflow::{Segments, of_type};
+use crate::export::tensorflow::{
+    Attr, DataType, ListValue, Nodes, Out, Segments, of_text, of_type, of_types,
+};
 use crate::op::{Call, Default, Kernel, Literal, Op, Takes, function};
 use crate::tensor::{Strings, Tensor, splits_of};
 use crate::types::{DType, Dim, Type};
@@ -36,6 +38,8 @@ pub(in super::super) const TO_NUMBER: Op = Op {
         "strings.to_number(strings.as_string(ds, precision=17, scientific=True), tf.float64)",
         "strings.to_number(strings.join([strings.as_string(n), '9']), tf.int64, default=3)",
         "strings.to_number(strings.join(['0x', s]), tf.float64)",
+        "strings.to_number(strings.as_string(d, precision=70), tf.float64)",
+        "strings.to_number(strings.as_string(x, width=50, fill='0'), default=0.5)",
     ],
     params: &[
         X,
@@ -73,26 +77,23 @@ pub(in super::super) const TO_NUMBER: Op = Op {
     )
     .tensorflow(Export::Nodes(|nodes, call, columns| {
         let (x, ty, dtype) = (&columns[0], call.ty("x")?, out_type(call)?);
+        let flat = nodes.flattened(&x.values, DType::String);
+        let texts = nodes.node("StringStrip", &[&flat], []);
         let says = if dtype == DType::Int64 { integers() } else { FLOATS.to_owned() };
-        let known = nodes.full_match(&x.values, &says);
-        let any = nodes.text("0");
-        let texts = nodes.select(&known, &x.values, &any, DType::String);
-        let read = [("out_type", of_type(dtype))];
-        let numbers = nodes.node("StringToNumber", &[&texts], read);
+        let known = nodes.full_match(&texts, &says);
+        let numbers = read(nodes, &texts, &known, dtype);
         if let Some(default) = default(call)? {
             let default = nodes.constant(&default.values, &[]);
             let numbers = nodes.select(&known, &numbers, &default, dtype);
-            return Ok(vec![x.with_values(numbers)]);
+            return Ok(vec![x.with_values(nodes.shaped(&numbers, &ty.with_dtype(dtype)))]);
         }
         let rows = Segments::of_rows(nodes, x, ty);
-        let (numbers, known) =
-            (nodes.flattened(&numbers, dtype), nodes.flattened(&known, DType::Bool));
         Ok(vec![nodes.lists_of(&numbers, dtype, &rows, &known)])
     })),
 };
 
 /// Floats as RE2 matches them: those that [`float`] reads.
-const FLOATS: &str = r"[\t-\r ]*[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|(?i:inf|nan)|0[xX]0*[0-9a-fA-F]{1,16})[\t-\r ]*";
+const FLOATS: &str = r"[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|(?i:inf|nan)|0[xX]0*[0-9a-fA-F]{1,16})";
 
 /// Integers as RE2 matches them: those that fit.
 fn integers() -> String {
@@ -107,7 +108,61 @@ fn integers() -> String {
         format!("0*(?:{all}|{greatest})")
     };
     let (negative, positive) = (i64::MIN.unsigned_abs().to_string(), i64::MAX.to_string());
-    format!(r"[\t-\r ]*(?:-{}|{})[\t-\r ]*", up_to(&negative), up_to(&positive))
+    format!("-{}|{}", up_to(&negative), up_to(&positive))
+}
+
+/// Nodes of the numbers that texts say, 0 where none is known.
+fn read(nodes: &mut Nodes, texts: &Out, known: &Out, dtype: DType) -> Out {
+    let zero = nodes.text("0");
+    let plain = |nodes: &mut Nodes, texts: &Out, known: &Out| {
+        let texts = nodes.select(known, texts, &zero, DType::String);
+        nodes.node("StringToNumber", &[&texts], [("out_type", of_type(dtype))])
+    };
+    if dtype == DType::Int64 {
+        return plain(nodes, texts, known);
+    }
+    // TensorFlow reads floats of no more than 31 bytes.
+    let texts = nodes.rewritten(texts, r"\A([-+]?0[xX])0+([0-9a-fA-F])", r"\1\2", false);
+    let (length, most) = (nodes.string_length(&texts, "BYTE"), nodes.scalar(31i64));
+    let long = nodes.ints("Greater", &length, &most);
+    let long = nodes.node("LogicalAnd", &[known, &long], []);
+    let short = nodes.opposite(&long);
+    let short = nodes.node("LogicalAnd", &[known, &short], []);
+    let numbers = plain(nodes, &texts, &short);
+    let long_texts = nodes.kept(&texts, DType::String, &long);
+    let read = long_floats(nodes, &long_texts, dtype);
+    let at = nodes.typed("Where", DType::Bool, &[&long]);
+    let attrs = [("T", of_type(dtype)), ("Tindices", of_type(DType::Int64))];
+    nodes.node("TensorScatterUpdate", &[&numbers, &at, &read], attrs)
+}
+
+/// Nodes of decimal floats of any length: a message of protocol buffers written as text has such.
+fn long_floats(nodes: &mut Nodes, texts: &Out, dtype: DType) -> Out {
+    let texts = nodes.rewritten(texts, r"\A\+", "", false);
+    let texts = nodes.rewritten(&texts, r"\A(-?)0+([0-9])", r"\1\2", false);
+    let scaled = nodes.full_match(&texts, r"\C*[eE]\C*");
+    let [field, exponent] = ["double_val: ", "e0"].map(|text| nodes.text(text));
+    let two = |nodes: &mut Nodes, a: &Out, b: &Out| {
+        nodes.node("StringJoin", &[a, b], [("N", Attr::I(2))])
+    };
+    let with_exponent = two(nodes, &texts, &exponent);
+    let texts = nodes.select(&scaled, &texts, &with_exponent, DType::String);
+    // Of no message at all it reads nothing: there is one more.
+    let one = nodes.constant(&crate::Strings::from_iter(["0e0"]).into(), &[1]);
+    let texts = nodes.concat(&[&one, &texts], DType::String, 0);
+    let messages = two(nodes, &field, &texts);
+    let names = ListValue { s: vec![b"double_val".to_vec()], ..ListValue::default() };
+    let attrs = [
+        ("message_type", of_text("tensorflow.TensorProto")),
+        ("message_format", of_text("text")),
+        ("descriptor_source", of_text("local://")),
+        ("field_names", Attr::List(names)),
+        ("output_types", of_types([DataType::Double])),
+    ];
+    let read = nodes.node("DecodeProtoV2", &[&messages], attrs);
+    let read = nodes.flattened(&read.port(1), DType::Float64);
+    let read = nodes.slice(&read, DType::Float64, 1, -1);
+    nodes.cast(&read, DType::Float64, dtype)
 }
 
 fn out_type(call: &Call<'_>) -> Result<DType> {

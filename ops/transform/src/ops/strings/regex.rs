@@ -27,7 +27,9 @@ pub(in super::super) const REGEX_REPLACE: Op = Op {
         "strings.regex_replace(s, '[aeiou]', '_')",
         r"strings.regex_replace(ss, r'(\w)(\w)', r'\2\1\0')",
         r"strings.regex_replace(s, r'\s+', ' ', replace_global=False)",
-        r"strings.regex_replace(svec, r'(?i)K*|(?P<x>\pL)', r'-\1\\')",
+        r"strings.regex_replace(svec, r'(?i)K+|(?P<x>\pL)', r'-\1\\')",
+        r"strings.regex_replace(s, r'^\s*|\s*$', '')",
+        "strings.regex_replace(s, 'a*', '-')",
     ],
     params: &[
         X,
@@ -91,7 +93,19 @@ pub(in super::super) const REGEX_REPLACE: Op = Op {
         },
     )
     .tensorflow(Export::Nodes(|nodes, call, columns| {
-        let (pattern, all) = (re2_of(call)?, call.is("replace_global"));
+        let (found, all) = (pattern(call, false)?, call.is("replace_global"));
+        // Behind an empty match RE2 steps over what it takes for a character.
+        let within = |text: &[u8]| {
+            found.find_iter(text).any(|m| m.is_empty() && (1..text.len()).contains(&m.start()))
+        };
+        let steps = call.opt_str("pattern").is_some_and(|pattern| pattern.contains(r"\B"));
+        if all && (within(b"\xed\xa0\x80") || steps && within("é".as_bytes())) {
+            return Err(refused(
+                call,
+                "its pattern matches nothing, within characters or surrogates",
+            ));
+        }
+        let pattern = re2_of(call)?;
         let rewrite = call.opt_str("rewrite").unwrap_or("");
         let rewritten = nodes.rewritten(&columns[0].values, &pattern, rewrite, all);
         Ok(vec![columns[0].with_values(rewritten)])
