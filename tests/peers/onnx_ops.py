@@ -12,6 +12,8 @@ import onnxruntime
 ULPS = 4
 # Where onnxruntime's own kernels differ, on rare values.
 KNOWN = {}
+# Examples that answer the same whatever their constants are.
+BLIND = {"dates.diff: dates.diff(when, when)"}
 TYPES = {"bool": np.bool_, "int64": np.int64, "float32": np.float32, "float64": np.float64}
 
 
@@ -193,7 +195,7 @@ def main():
             count["unseen"] += len(unseen)
             if unseen:
                 print(f"{title}: {', '.join(unseen)} changed, and nothing differs")
-            if unseen and not seen:
+            if unseen and not seen and title not in BLIND:
                 failed.append(title)
             continue
         try:

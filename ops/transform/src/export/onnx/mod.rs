@@ -16,6 +16,7 @@
 mod nodes;
 mod proto;
 mod segments;
+mod strings;
 mod translate;
 
 use engine::{Error, ErrorKind, Result};
@@ -134,8 +135,11 @@ fn check_type(name: &str, ty: &Type) -> Result<()> {
 /// A tensor whose first dimension has a name, and the others these sizes.
 fn info(name: &str, dtype: ElemType, first: &str, others: &[i64]) -> ValueInfo {
     let first = [Size::Param(first.to_owned())].into_iter();
-    let dim = first.chain(others.iter().map(|&size| Size::Value(size)));
-    let dim = dim.map(|size| Dimension { size: Some(size) }).collect();
+    tensor(name, dtype, first.chain(others.iter().map(|&size| Size::Value(size))).collect())
+}
+
+fn tensor(name: &str, dtype: ElemType, sizes: Vec<Size>) -> ValueInfo {
+    let dim = sizes.into_iter().map(|size| Dimension { size: Some(size) }).collect();
     let tensor_type = TensorType { elem_type: dtype as i32, shape: Some(Shape { dim }) };
     ValueInfo { name: name.to_owned(), r#type: Some(TypeProto { tensor_type: Some(tensor_type) }) }
 }
@@ -222,6 +226,26 @@ impl Nodes {
         Ok(())
     }
 
+    /// The nodes of a call by TensorFlow's that `emit` gives.
+    ///
+    /// # Errors
+    /// When one of them has no form here.
+    pub fn by(
+        &mut self,
+        call: &Call<'_>,
+        columns: &[Column],
+        emit: tensorflow::Emit,
+    ) -> Result<Vec<Column>> {
+        let columns = emit(&mut self.tensorflow, call, columns).map_err(|error| {
+            match error.message().split_once(" has no form in TensorFlow: ") {
+                Some((_, why)) => refused(call, why),
+                None => error,
+            }
+        })?;
+        self.translate().map_err(|why| refused(call, &why))?;
+        Ok(columns.iter().map(|column| self.resolved(column)).collect())
+    }
+
     /// The operands of a call in shapes that are broadcast to the result, with its structure.
     ///
     /// # Errors
@@ -257,6 +281,8 @@ fn needed(nodes: Nodes, outputs: &[ValueInfo]) -> (Vec<NodeProto>, Vec<proto::Te
     for node in nodes.nodes.into_iter().rev() {
         if node.output.iter().any(|out| wanted.contains(out)) {
             wanted.extend(node.input.iter().cloned());
+            let inside = node.attribute.iter().filter_map(|attr| attr.graph.as_ref());
+            wanted.extend(inside.flat_map(|body| &body.node).flat_map(|node| node.input.clone()));
             kept.push(node);
         }
     }
@@ -302,11 +328,12 @@ mod tests {
         let s = ("s".to_owned(), Type::scalar(DType::String));
         let mut builder = Builder::new([s]);
         let s = builder.input("s").unwrap();
-        let escaped = builder.one("tft.escape_spaces", Args::default().arg(s)).unwrap();
-        let graph = builder.finish(vec![("s".into(), escaped)]).unwrap();
+        let length = builder.one("strings.length", Args::default().arg(s)).unwrap();
+        let graph = builder.finish(vec![("s".into(), length)]).unwrap();
         let error = model(&graph).err().unwrap();
-        let why = "texts are not rewritten there by regular expressions";
-        assert_eq!(error.message(), format!("`tft.escape_spaces` has no form in ONNX: {why}"));
-        assert_eq!(error.detail(), Some("It is needed for `tft.escape_spaces(s)`."));
+        let why = "characters of texts cannot be looked at there";
+        assert_eq!(error.message(), format!("`strings.length` has no form in ONNX: {why}"));
+        let detail = error.detail().unwrap();
+        assert!(detail.starts_with("It is needed for `strings.length(s"), "{detail}");
     }
 }

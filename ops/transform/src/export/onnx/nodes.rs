@@ -126,6 +126,12 @@ impl Nodes {
             .then(|| parts.map(i64::from_le_bytes).collect())
     }
 
+    /// A constant text.
+    pub(super) fn text_of(&self, out: &Out) -> Option<String> {
+        let constant = self.constants.iter().find(|constant| constant.name == out.0)?;
+        String::from_utf8(constant.string_data.first()?.clone()).ok()
+    }
+
     /// One integer.
     pub fn int(&mut self, value: i64) -> Out {
         self.constant(ElemType::Int64, &[], value.to_le_bytes().into(), Vec::new())

@@ -44,8 +44,9 @@ pub(super) struct OperatorSetId {
     pub(super) version: i64,
 }
 
+/// A graph.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct GraphProto {
+pub struct GraphProto {
     #[prost(message, repeated, tag = "1")]
     pub(super) node: Vec<NodeProto>,
     #[prost(string, tag = "2")]
@@ -83,6 +84,8 @@ pub enum Attr {
     Ints(Vec<i64>),
     /// Texts.
     Strings(Vec<Vec<u8>>),
+    /// What a loop does.
+    Graph(GraphProto),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -93,6 +96,8 @@ pub(super) struct AttributeProto {
     i: i64,
     #[prost(bytes = "vec", tag = "4")]
     s: Vec<u8>,
+    #[prost(message, optional, tag = "6")]
+    pub(super) graph: Option<GraphProto>,
     #[prost(int64, repeated, tag = "8")]
     ints: Vec<i64>,
     #[prost(bytes = "vec", repeated, tag = "9")]
@@ -107,6 +112,7 @@ impl AttributeProto {
         match attr {
             Attr::I(i) => AttributeProto { i, r#type: 2, ..proto },
             Attr::S(s) => AttributeProto { s, r#type: 3, ..proto },
+            Attr::Graph(graph) => AttributeProto { graph: Some(graph), r#type: 5, ..proto },
             Attr::Ints(ints) => AttributeProto { ints, r#type: 7, ..proto },
             Attr::Strings(strings) => AttributeProto { strings, r#type: 8, ..proto },
         }

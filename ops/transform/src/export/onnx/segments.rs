@@ -26,6 +26,12 @@ pub(super) fn node(nodes: &mut Nodes, node: &Node<'_>) -> Translated {
             let shape = if node.dtype("Tshape") == ElemType::Int64 { &inputs[1] } else { &shape };
             nodes.node("Reshape", &[&inputs[0], shape], [("allowzero", Attr::I(1))])
         }
+        "BroadcastArgs" => {
+            let none = nodes.int(0);
+            let one = nodes.plain("Expand", &[&none, &inputs[0]]);
+            let both = nodes.plain("Expand", &[&one, &inputs[1]]);
+            nodes.plain("Shape", &[&both])
+        }
         "Fill" => nodes.plain("Expand", &[&inputs[1], &inputs[0]]),
         "ZerosLike" => {
             let zero = nodes.number(node.dtype("T"), 0.0);
@@ -103,29 +109,12 @@ fn slice(nodes: &mut Nodes, node: &Node<'_>) -> Out {
     nodes.plain("Slice", &[x, begin, &end])
 }
 
-/// How many of an ascending list are not above each value, or are below it. A list that the graph makes is of
-/// places: these are counted, in time that does not grow with the product of both.
+/// How many of an ascending list are not above each value, or are below it.
 fn bound(nodes: &mut Nodes, node: &Node<'_>, upper: bool) -> Out {
     let (sorted, values) = (&node.inputs[0], &node.inputs[1]);
     let found = if node.dtype("T") == ElemType::Int64 && !nodes.is_constant(sorted) {
         let [sorted, values] = [sorted, values].map(|list| nodes.reshape(list, &[-1]));
-        let zero = nodes.ints(&[0]);
-        let all = nodes.concat(&[&values, &zero], 0);
-        let top = nodes.reduce("ReduceMax", &all, &[0], true);
-        let [one, two] = [1, 2].map(|n| nodes.ints(&[n]));
-        let n = nodes.plain("Add", &[&top, &two]);
-        let above = nodes.plain("Add", &[&top, &one]);
-        let places = nodes.plain("Min", &[&sorted, &above]);
-        let none = nodes.int(0);
-        let none = nodes.plain("Expand", &[&none, &n]);
-        let one = nodes.int(1);
-        let ones = nodes.like(&places, &one);
-        let counts = nodes.scatter(&none, &places, &ones, "add");
-        let mut sums = nodes.cumsum(&counts);
-        if !upper {
-            sums = nodes.plain("Sub", &[&sums, &counts]);
-        }
-        nodes.gather(&sums, &values)
+        counted(nodes, &sorted, &values, upper)
     } else {
         let values = nodes.reshape(values, &[-1, 1]);
         let counts = if upper {
@@ -139,6 +128,60 @@ fn bound(nodes: &mut Nodes, node: &Node<'_>, upper: bool) -> Out {
         nodes.reduce("ReduceSum", &counts, &[1], false)
     };
     nodes.reshape(&found, &[1, -1])
+}
+
+/// The same of places, which are counted: in time that does not grow with the product of both.
+pub(super) fn counted(nodes: &mut Nodes, sorted: &Out, values: &Out, upper: bool) -> Out {
+    let zero = nodes.ints(&[0]);
+    let all = nodes.concat(&[values, &zero], 0);
+    let top = nodes.reduce("ReduceMax", &all, &[0], true);
+    let [one, two] = [1, 2].map(|n| nodes.ints(&[n]));
+    let n = nodes.plain("Add", &[&top, &two]);
+    let above = nodes.plain("Add", &[&top, &one]);
+    let places = nodes.plain("Min", &[sorted, &above]);
+    let none = nodes.int(0);
+    let none = nodes.plain("Expand", &[&none, &n]);
+    let one = nodes.int(1);
+    let ones = nodes.like(&places, &one);
+    let counts = nodes.scatter(&none, &places, &ones, "add");
+    let mut sums = nodes.cumsum(&counts);
+    if !upper {
+        sums = nodes.plain("Sub", &[&sums, &counts]);
+    }
+    nodes.gather(&sums, values)
+}
+
+/// `RaggedRange`: the splits of lists of integers from starts up to limits, and the integers.
+pub(super) fn ranges(nodes: &mut Nodes, node: &Node<'_>) -> Vec<Out> {
+    let (starts, limits) = (&node.inputs[0], &node.inputs[1]);
+    let zero = nodes.int(0);
+    let lengths = nodes.plain("Sub", &[limits, starts]);
+    let lengths = nodes.plain("Max", &[&lengths, &zero]);
+    let lengths = nodes.reshape(&lengths, &[-1]);
+    let ends = nodes.cumsum(&lengths);
+    let first = nodes.ints(&[0]);
+    let splits = nodes.concat(&[&first, &ends], 0);
+    let n = nodes.slice(&splits, -1, i64::MAX);
+    let n = nodes.reshape(&n, &[]);
+    let all = nodes.range(&n);
+    let of = counted(nodes, &ends, &all, true);
+    let starts = nodes.like(&lengths, starts);
+    let [begins, starts] = [&splits, &starts].map(|list| nodes.gather(list, &of));
+    let places = nodes.plain("Sub", &[&all, &begins]);
+    vec![splits, nodes.plain("Add", &[&places, &starts])]
+}
+
+/// `RaggedCountSparseOutput`: each value of each list once, ascending, and how often it is there.
+pub(super) fn counts(nodes: &mut Nodes, node: &Node<'_>) -> Vec<Out> {
+    let (splits, values) = (&node.inputs[0], &node.inputs[1]);
+    let n = nodes.plain("Size", &[values]);
+    let all = nodes.range(&n);
+    let ends = nodes.slice(splits, 1, i64::MAX);
+    let of = counted(nodes, &ends, &all, true);
+    let [of, values] = [&of, values].map(|list| nodes.unsqueeze(list, 1));
+    let pairs = nodes.concat(&[&of, &values], 1);
+    let found = nodes.results("Unique", &[&pairs], [("axis", Attr::I(0))], 4);
+    vec![found[0].clone(), found[3].clone()]
 }
 
 /// Values of each group, folded one after the other.
@@ -195,44 +238,49 @@ fn dense(nodes: &mut Nodes, node: &Node<'_>) -> Translated {
     Ok(nodes.gather(&all, &items))
 }
 
-/// Ids of tokens.
+/// What a table has for keys.
 pub(super) fn looked_up(nodes: &mut Nodes, node: &Node<'_>) -> Translated {
-    let other = node.ints(nodes, 2)?[0];
-    let (keys, ids) = entries(nodes, &node.def.input[0])?;
-    let (keys, ids): (Vec<_>, Vec<i64>) = match keys {
-        Keys::Ints(keys) => {
-            let attrs = [
-                ("keys_int64s", Attr::Ints(keys)),
-                ("values_int64s", Attr::Ints(ids)),
-                ("default_int64", Attr::I(other)),
-            ];
-            return Ok(nodes.node("ai.onnx.ml.LabelEncoder", &[&node.inputs[1]], attrs));
-        }
-        // No text that is fed is one of the others.
-        Keys::Texts(keys) => {
-            let entries = keys.into_iter().zip(ids);
-            entries.filter(|(key, _)| std::str::from_utf8(key).is_ok()).unzip()
+    let (keys, values) = entries(nodes, &node.def.input[0])?;
+    let other = &node.inputs[2];
+    let default = match &values {
+        Entries::Ints(_) => ("default_int64", Attr::I(node.ints(nodes, 2)?[0])),
+        Entries::Texts(_) => {
+            let text = nodes.text_of(other).unwrap_or_default();
+            ("default_string", Attr::S(text.into()))
         }
     };
-    if keys.is_empty() {
-        let other = nodes.int(other);
-        return Ok(nodes.like(&node.inputs[1], &other));
+    // No text that is fed is one that is no UTF-8.
+    let kept: Vec<bool> = match &keys {
+        Entries::Texts(keys) => keys.iter().map(|key| std::str::from_utf8(key).is_ok()).collect(),
+        Entries::Ints(keys) => vec![true; keys.len()],
+    };
+    if !kept.contains(&true) {
+        return Ok(nodes.like(&node.inputs[1], other));
     }
-    let attrs = [
-        ("keys_strings", Attr::Strings(keys)),
-        ("values_int64s", Attr::Ints(ids)),
-        ("default_int64", Attr::I(other)),
-    ];
+    let attrs = [("keys", keys), ("values", values)].map(|(name, entries)| match entries {
+        Entries::Texts(texts) => {
+            let texts = texts.into_iter().zip(&kept).filter(|(_, kept)| **kept);
+            let texts = texts.map(|(text, _)| text).collect();
+            (format!("{name}_strings"), Attr::Strings(texts))
+        }
+        Entries::Ints(ints) => {
+            let ints = ints.into_iter().zip(&kept).filter(|(_, kept)| **kept);
+            (format!("{name}_int64s"), Attr::Ints(ints.map(|(int, _)| int).collect()))
+        }
+    });
+    let [(keys_name, keys), (values_name, values)] = attrs;
+    let attrs = [(keys_name.as_str(), keys), (values_name.as_str(), values), default];
     Ok(nodes.node("ai.onnx.ml.LabelEncoder", &[&node.inputs[1]], attrs))
 }
 
-enum Keys {
+/// Keys or values of a table.
+enum Entries {
     Texts(Vec<Vec<u8>>),
     Ints(Vec<i64>),
 }
 
 /// What a table holds, by its initializer.
-fn entries(nodes: &Nodes, table: &str) -> Translated<(Keys, Vec<i64>)> {
+fn entries(nodes: &Nodes, table: &str) -> Translated<(Entries, Entries)> {
     let unread = || "its vocabulary cannot be read".to_owned();
     let all = &nodes.tensorflow.nodes;
     let made = all.iter().find(|node| {
@@ -248,26 +296,19 @@ fn entries(nodes: &Nodes, table: &str) -> Translated<(Keys, Vec<i64>)> {
         };
         asset.ok_or_else(unread)?.1.tokens.each(push).map_err(|_| unread())?;
         let n = keys.len() as i64;
-        return Ok((Keys::Texts(keys), (0..n).collect()));
+        return Ok((Entries::Texts(keys), Entries::Ints((0..n).collect())));
     }
-    let tensor = |name: &str| {
-        let node = all.iter().find(|node| node.name == name)?;
-        match &node.attr.get("value")?.value {
-            Some(tensorflow::Attr::Tensor(tensor)) => Some(tensor),
-            _ => None,
+    let of = |name: &String| {
+        let node = all.iter().find(|node| node.name == *name)?;
+        let Some(tensorflow::Attr::Tensor(tensor)) = &node.attr.get("value")?.value else {
+            return None;
+        };
+        if tensor.dtype == tensorflow::DataType::String as i32 {
+            return Some(Entries::Texts(tensor.string_val.clone()));
         }
+        let parts = tensor.tensor_content.chunks_exact(8);
+        let parts = parts.filter_map(|bytes| bytes.try_into().ok());
+        Some(Entries::Ints(parts.map(i64::from_le_bytes).collect()))
     };
-    let keys = tensor(&made.input[1]).ok_or_else(unread)?;
-    let ids = tensor(&made.input[2]).ok_or_else(unread)?;
-    let ints = |bytes: &[u8]| -> Vec<i64> {
-        let parts = bytes.chunks_exact(8).filter_map(|bytes| bytes.try_into().ok());
-        parts.map(i64::from_le_bytes).collect()
-    };
-    let of_texts = keys.dtype == tensorflow::DataType::String as i32;
-    let keys = if of_texts {
-        Keys::Texts(keys.string_val.clone())
-    } else {
-        Keys::Ints(ints(&keys.tensor_content))
-    };
-    Ok((keys, ints(&ids.tensor_content)))
+    Ok((of(&made.input[1]).ok_or_else(unread)?, of(&made.input[2]).ok_or_else(unread)?))
 }

@@ -3,7 +3,7 @@
 
 use super::nodes::Nodes;
 use super::proto::{Attr, ElemType};
-use super::segments;
+use super::{segments, strings};
 use crate::export::tensorflow::{self, NodeDef, Out, TensorProto};
 
 /// What a node is in ONNX, or why it is nothing there.
@@ -87,6 +87,14 @@ pub(super) fn node(nodes: &mut Nodes, def: &NodeDef) -> Translated<Vec<Out>> {
         "HashTableV2" | "InitializeTableV2" | "InitializeTableFromTextFileV2" => {
             return Ok(Vec::new());
         }
+        "StringSplitV2" => return strings::split(nodes, &node),
+        "RaggedRange" => return Ok(segments::ranges(nodes, &node)),
+        "RaggedCountSparseOutput" => return Ok(segments::counts(nodes, &node)),
+        "UniqueV2" => {
+            let unordered = [("sorted", Attr::I(0))];
+            let found = nodes.results("Unique", &[&node.inputs[0]], unordered, 3);
+            return Ok(vec![found[0].clone(), found[2].clone()]);
+        }
         _ => return other(nodes, &node).map(|out| vec![out]),
     };
     Ok(vec![nodes.plain(plain, &inputs)])
@@ -167,26 +175,19 @@ fn other(nodes: &mut Nodes, node: &Node<'_>) -> Translated {
         }
         "Sigmoid" | "Expm1" | "Log1p" => function(nodes, &node.def.op, &inputs[0], ty),
         "Cast" => cast(nodes, &inputs[0], node.dtype("SrcT"), node.dtype("DstT")),
-        "AsString" if node.int("width") > 0 => {
-            return Err("it does not pad numbers".to_owned());
-        }
-        "AsString" => return as_string(nodes, &inputs[0], ty),
+        "AsString" => return strings::as_string(nodes, node, ty),
         "StringToHashBucketFast" if node.int("num_buckets") == 1 => {
             let zero = nodes.int(0);
             nodes.like(&inputs[0], &zero)
         }
-        "StringJoin" => {
-            let separator = String::from_utf8_lossy(&node.text("separator")).into_owned();
-            let mut joined = inputs[0].clone();
-            for part in &inputs[1..] {
-                if !separator.is_empty() {
-                    let separator = nodes.text(&separator);
-                    joined = nodes.plain("StringConcat", &[&joined, &separator]);
-                }
-                joined = nodes.plain("StringConcat", &[&joined, part]);
-            }
-            joined
+        "StringLower" => return strings::cased(nodes, node, "LOWER"),
+        "StringUpper" => return strings::cased(nodes, node, "UPPER"),
+        "StaticRegexReplace" => return strings::replaced(nodes, node),
+        "StringToNumber" if node.dtype("out_type") == ElemType::Int64 => {
+            nodes.cast(&inputs[0], ElemType::Int64)
         }
+        "StringJoin" => return strings::join(nodes, node),
+        "UnsortedSegmentJoin" => return strings::joined(nodes, node),
         "StaticRegexFullMatch" => {
             let attrs = [("pattern", Attr::S(node.text("pattern")))];
             nodes.node("RegexFullMatch", &[&inputs[0]], attrs)
@@ -294,25 +295,11 @@ fn cast(nodes: &mut Nodes, x: &Out, from: ElemType, to: ElemType) -> Out {
     nodes.plain("Where", &[&fits, &whole, &other])
 }
 
-fn as_string(nodes: &mut Nodes, x: &Out, ty: ElemType) -> Translated {
-    match ty {
-        ElemType::Int64 => Ok(nodes.cast(x, ElemType::String)),
-        ElemType::Bool => {
-            let [yes, no] = ["true", "false"].map(|text| nodes.text(text));
-            Ok(nodes.plain("Where", &[x, &yes, &no]))
-        }
-        _ => Err("it writes numbers with a fraction in another way".to_owned()),
-    }
-}
-
 /// Why a node of TensorFlow has no form.
 pub(super) fn reason(op: &str) -> String {
     match op {
-        "StringToHashBucketFast" | "StringToHashBucketStrong" | "SparseCrossV2" => {
-            "the hashes of texts that TensorFlow has are no part of it".to_owned()
-        }
-        "RegexReplace" | "StaticRegexReplace" => {
-            "texts are not rewritten there by regular expressions".to_owned()
+        "StringToHashBucketFast" | "StringToHashBucketStrong" | "SparseCross" => {
+            "none of its operations hashes texts as TensorFlow does".to_owned()
         }
         "WordpieceTokenizeWithOffsets"
         | "RegexSplitWithOffsets"
@@ -320,8 +307,7 @@ pub(super) fn reason(op: &str) -> String {
         | "CaseFoldUTF8" => {
             "no tokenizer or normalization of many texts is a part of it".to_owned()
         }
-        "StringLower" | "StringUpper" => "case depends there on the machine's locale".to_owned(),
-        "StringToNumber" => "a text that is no number would stop it".to_owned(),
+        "StringToNumber" => "a number beyond the greatest would stop it".to_owned(),
         op if op.starts_with("String") || op.contains("Substr") || op.starts_with("Unicode") => {
             "characters of texts cannot be looked at there".to_owned()
         }

@@ -103,25 +103,21 @@ impl Nodes {
 
     /// Parts joined by the list that each is of; there are `n`.
     pub fn joined(&mut self, parts: &Out, of: &Out, n: &Out, separator: &str) -> Out {
-        // TensorFlow joins nothing behind what is empty so far: each part brings its separator.
-        let between = self.text(separator);
-        let parts = match separator {
-            "" => parts.clone(),
-            _ => self.node("StringJoin", &[&between, parts], [("N", Attr::I(2))]),
-        };
-        let attrs = [("Tindices", of_type(INT)), ("Tnumsegments", of_type(INT))];
-        let joined = self.node("UnsortedSegmentJoin", &[&parts, of, n], attrs);
-        self.without_first(&joined, separator.len())
-    }
-
-    /// Strings without so many bytes at the beginning.
-    pub fn without_first(&mut self, x: &Out, n: usize) -> Out {
-        if n == 0 {
-            return x.clone();
+        let ids = [("Tindices", of_type(INT)), ("Tnumsegments", of_type(INT))];
+        let mut parts = parts.clone();
+        if !separator.is_empty() {
+            // TensorFlow joins nothing behind what is empty so far: parts bring the separators, but for the first.
+            let size = self.size(&parts, STRING);
+            let all = self.range(&size);
+            let attrs = [("T", of_type(INT)), ids[0].clone(), ids[1].clone()];
+            let first = self.node("UnsortedSegmentMin", &[&all, of, n], attrs);
+            let first = self.gather(&first, INT, of);
+            let first = self.typed("Equal", INT, &[&all, &first]);
+            let between = self.text(separator);
+            let later = self.node("StringJoin", &[&between, &parts], [("N", Attr::I(2))]);
+            parts = self.select(&first, &parts, &later, STRING);
         }
-        let (length, n) = (self.string_length(x, "BYTE"), self.scalar(n as i64));
-        let start = self.ints("Minimum", &length, &n);
-        self.substr(x, &start, &length, "BYTE")
+        self.node("UnsortedSegmentJoin", &[&parts, of, n], ids)
     }
 
     /// The splits of `n` lists, by the list that each of their values is of, in ascending order.

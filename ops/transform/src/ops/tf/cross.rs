@@ -5,7 +5,8 @@ use engine::{Error, ErrorKind, Result};
 use super::super::params::{option, values};
 use crate::export::Export;
 use crate::export::tensorflow::{
-    Attr, Column, DataType, Nodes, Out, Segments, column_of, of_type, of_types, sparse_parts,
+    Attr, Column, DataType, Nodes, Out, Segments, column_of, of_text, of_type, of_types,
+    sparse_parts,
 };
 use crate::hash::fingerprint64;
 use crate::op::{Call, Default, Kernel, Kind, Op, Param, Takes, function};
@@ -50,7 +51,7 @@ pub(in super::super) const CROSS: Op = Op {
         },
         domain: None,
         keeps: "",
-        onnx: Export::AS_TENSORFLOW,
+        onnx: Export::Nodes(|nodes, call, columns| nodes.by(call, columns, product)),
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let separator = nodes.text(call.opt_str("separator").unwrap_or(""));
             let (parts, types) = sparse(nodes, call, columns);
@@ -255,6 +256,43 @@ fn fingerprint_cat(a: u64, b: u64) -> u64 {
     result = result.wrapping_mul(MUL);
     result = mix(result).wrapping_mul(MUL);
     mix(result)
+}
+
+/// Nodes of the combinations without `SparseCross`, which ONNX has not: places among a row's combinations,
+/// and from these the place of each column's value.
+#[expect(clippy::unnecessary_wraps, reason = "as emissions that may fail")]
+fn product(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let int = DType::Int64;
+    let groups: Vec<Segments> = columns
+        .iter()
+        .zip(call.types)
+        .map(|(column, ty)| Segments::of_rows(nodes, column, ty))
+        .collect();
+    let counts: Vec<Out> = groups.iter().map(|group| group.counts(nodes)).collect();
+    let (zero, one) = (nodes.scalar(0i64), nodes.scalar(1i64));
+    let all = counts[1..].iter().fold(counts[0].clone(), |all, n| nodes.ints("Mul", &all, n));
+    let (places, row) = nodes.ranges(&zero, &all);
+    let (mut parts, mut rest) = (Vec::new(), places);
+    for (group, counts) in groups.iter().zip(&counts).rev() {
+        let n = nodes.gather(counts, int, &row);
+        // Rows of none have no combination.
+        let n = nodes.ints("Maximum", &n, &one);
+        let place = nodes.ints("FloorMod", &rest, &n);
+        rest = nodes.ints("FloorDiv", &rest, &n);
+        let splits = nodes.splits_by(&group.ids, &group.n);
+        let begins = nodes.gather(&splits, int, &row);
+        let at = nodes.ints("AddV2", &begins, &place);
+        let value = nodes.gather(&group.values, group.dtype, &at);
+        parts.push(match group.dtype {
+            DType::String => value,
+            dtype => nodes.typed("AsString", dtype, &[&value]),
+        });
+    }
+    let parts: Vec<&Out> = parts.iter().rev().collect();
+    let separator = of_text(call.opt_str("separator").unwrap_or(""));
+    let attrs = [("N", Attr::I(parts.len() as i64)), ("separator", separator)];
+    let values = nodes.node("StringJoin", &parts, attrs);
+    Ok(vec![Column { values, splits: vec![nodes.splits_by(&row, &groups[0].n)] }])
 }
 
 #[cfg(test)]
