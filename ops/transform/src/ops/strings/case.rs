@@ -78,7 +78,8 @@ pub(in super::super) const STRIP: Op = Op {
 pub(in super::super) const NORMALIZE_UTF8: Op = Op {
     name: "strings.normalize_utf8",
     doc: "text in a Unicode normal form",
-    semantics: "`NFC`, `NFD`, `NFKC` or `NFKD`. What is no UTF-8 becomes U+FFFD.",
+    semantics: "`NFC`, `NFD`, `NFKC` or `NFKD`. What is no UTF-8 becomes U+FFFD. (Exported to TensorFlow, marks \
+        that came after Unicode 12 are neither ordered nor composed.)",
     examples: &[
         "strings.normalize_utf8(s)",
         "strings.normalize_utf8(ss, 'NFD')",
@@ -205,16 +206,37 @@ fn cased_there(
         let cased = nodes.node(ascii, &[&x.values], []);
         return Ok(vec![x.with_values(cased)]);
     }
-    let valid = nodes.valid_utf8(&x.values, false);
-    let mut flat = nodes.flattened(&valid, DType::String);
-    if case("\u{3a3}") == "\u{3c3}" {
-        flat = nodes.rewritten(&flat, &final_sigma(), "\\1\u{3c2}\\2", true);
-    }
     let pairs = ('\0'..=char::MAX)
         .map(|c| (c.to_string(), case(c.encode_utf8(&mut [0; 4]))))
         .filter(|(from, to)| from != to);
-    let joined = looked_up(nodes, &flat, name, &pairs.collect::<Vec<_>>());
-    Ok(vec![x.with_values(nodes.shaped(&joined, call.ty("x")?))])
+    let pairs: Vec<(String, String)> = pairs.collect();
+    let flat = nodes.flattened(&x.values, DType::String);
+    let cased = nodes.node(ascii, &[&flat], []);
+    let plain = nodes.full_match(&flat, r"[\x00-\x7f]*");
+    let others = nodes.opposite(&plain);
+    let cased = in_those(nodes, &cased, &flat, &others, |nodes, texts| {
+        let mut texts = nodes.valid_utf8(texts, false);
+        if case("\u{3a3}") == "\u{3c3}" {
+            texts = nodes.rewritten(&texts, &final_sigma(), "\\1\u{3c2}\\2", true);
+        }
+        looked_up(nodes, &texts, name, &pairs)
+    });
+    Ok(vec![x.with_values(nodes.shaped(&cased, call.ty("x")?))])
+}
+
+/// Nodes of a list of texts, in the place of some of which stands what is made of others.
+fn in_those(
+    nodes: &mut Nodes,
+    texts: &Out,
+    others: &Out,
+    those: &Out,
+    f: impl FnOnce(&mut Nodes, &Out) -> Out,
+) -> Out {
+    let some = nodes.kept(others, DType::String, those);
+    let some = f(nodes, &some);
+    let at = nodes.typed("Where", DType::Bool, &[those]);
+    let attrs = [("T", of_type(DType::String)), ("Tindices", of_type(DType::Int64))];
+    nodes.node("TensorScatterUpdate", &[texts, &at, &some], attrs)
 }
 
 /// Nodes of a list of valid texts with characters replaced by a table.
@@ -229,7 +251,7 @@ fn looked_up(nodes: &mut Nodes, flat: &Out, name: &str, pairs: &[(String, String
 }
 
 /// Nodes of a normal form. TensorFlow knows the characters of Unicode 12: those that came later are taken apart
-/// in the few texts that have them.
+/// in the few texts that have them, but their marks have no order to it.
 fn normalized_there(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
     let x = &columns[0];
     let valid = nodes.valid_utf8(&x.values, false);
@@ -237,7 +259,7 @@ fn normalized_there(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> R
     let (name, apart): (&str, Option<fn(char) -> String>) = match form(call)? {
         Form::C => ("NFC", None),
         Form::D => ("NFD", Some(|c| [c].into_iter().nfd().collect())),
-        Form::Kc => ("NFKC", Some(|c| [c].into_iter().nfkd().collect())),
+        Form::Kc => ("NFKC", Some(|c| [c].into_iter().nfkc().collect())),
         Form::Kd => ("NFKD", Some(|c| [c].into_iter().nfkd().collect())),
     };
     let later = regex::Regex::new(r"\P{Age=12.0}").map_err(|e| call.wrong(e))?;
@@ -248,11 +270,9 @@ fn normalized_there(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> R
     if !pairs.is_empty() {
         let class: String = pairs.iter().map(|(from, _)| &**from).collect();
         let has = nodes.full_match(&flat, &format!(r"\C*[{class}]\C*"));
-        let some = nodes.kept(&flat, DType::String, &has);
-        let some = looked_up(nodes, &some, &format!("later_{name}"), &pairs);
-        let at = nodes.typed("Where", DType::Bool, &[&has]);
-        let attrs = [("T", of_type(DType::String)), ("Tindices", of_type(DType::Int64))];
-        flat = nodes.node("TensorScatterUpdate", &[&flat, &at, &some], attrs);
+        flat = in_those(nodes, &flat, &flat, &has, |nodes, texts| {
+            looked_up(nodes, texts, &format!("later_{name}"), &pairs)
+        });
     }
     let normal = nodes.node("NormalizeUTF8", &[&flat], [("normalization_form", of_text(name))]);
     Ok(vec![x.with_values(nodes.shaped(&normal, call.ty("x")?))])
