@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Everything that real peers are asked, each in a Python of its own: tests/peers/run.sh FRAZIL [PLACE]
+# It fails where a peer cannot be installed: nothing is skipped. Environments in PLACE are used again.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+frazil=$(realpath "$1")
+if [ -n "${2:-}" ]; then
+    mkdir -p "$2"
+    place=$(realpath "$2")
+else
+    place=$(mktemp -d)
+    trap 'rm -rf "$place"' EXIT
+fi
+
+step() { printf '\n-- %s\n' "$*"; }
+
+# The Python of an environment with these packages.
+python() {
+    local name=$1
+    shift
+    if ! [ -e "$place/$name/done" ]; then
+        python3.11 -m venv --clear "$place/$name"
+        "$place/$name/bin/pip" install -q "$@" >&2
+        touch "$place/$name/done"
+    fi
+    echo "$place/$name/bin/python"
+}
+
+step "statistics, schemas and anomalies: TensorFlow Data Validation"
+$(python tfdv tensorflow-data-validation==1.16.1 'apache-beam[dill]==2.72.0') "$here/parse.py" "$frazil"
+
+step "Parquet: pyarrow, DuckDB, Polars"
+$(python parquet pyarrow duckdb polars) "$here/readers.py" "$frazil"
+
+tensorflow=$(python tensorflow tensorflow==2.16.2 tf_keras==2.16.0 tensorflow-text==2.16.1 \
+    tensorflow-transform==1.16.0 'apache-beam[dill]==2.72.0' \
+    tensorflow-serving-api==2.16.1 grpcio)
+cases="$place/cases"
+rm -rf "$cases"
+(cd "$here/../.." && FRAZIL_EXPORTS="$cases" cargo test -q --test it every_operation_has_its_nodes)
+
+step "exported operations: TensorFlow"
+"$tensorflow" "$here/tensorflow_ops.py" "$cases"
+
+step "exported graphs: TensorFlow Transform, and a model that is served"
+work="$place/graphs"
+rm -rf "$work" && mkdir "$work" && cd "$work"
+for graph in taxi:trips bert:texts; do
+    module=${graph%%:*} columns=${graph##*:}
+    "$frazil" generate "$columns" --columns "$columns" --rows 10000 -q
+    "$frazil" analyze "$columns" --preprocessing "$here/../../datasets/modules/$module.star" -o "$module" -q
+    "$frazil" transform "$columns" --graph "$module" -o "$module-rows" --write-format tfrecord -q
+    "$frazil" graph export "$module" --to tensorflow -o "$module-there"
+    for flag in "" --mutate; do
+        # shellcheck disable=SC2086
+        "$tensorflow" "$here/tensorflow_graph.py" "$module-there" "$columns" "$module-rows" $flag
+    done
+done
+
+step "serving: the stubs of TensorFlow Serving"
+"$tensorflow" "$here/serving.py" "$frazil"
