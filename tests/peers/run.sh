@@ -27,7 +27,9 @@ python() {
 }
 
 step "statistics, schemas and anomalies: TensorFlow Data Validation"
-$(python tfdv tensorflow-data-validation==1.16.1 'apache-beam[dill]==2.72.0') "$here/parse.py" "$frazil"
+# Pinned to what it was made with: pip searches for long else.
+$(python tfdv tensorflow-data-validation==1.16.1 tfx-bsl==1.16.1 tensorflow==2.16.2 \
+    tensorflow-metadata==1.16.1 pyarrow==10.0.1 numpy==1.26.4 'apache-beam[dill]==2.72.0') "$here/parse.py" "$frazil"
 
 step "Parquet: pyarrow, DuckDB, Polars"
 $(python parquet pyarrow duckdb polars) "$here/readers.py" "$frazil"
@@ -45,15 +47,15 @@ step "exported operations: TensorFlow"
 step "exported graphs: TensorFlow Transform, and a model that is served"
 work="$place/graphs"
 rm -rf "$work" && mkdir "$work" && cd "$work"
-for graph in taxi:trips bert:texts; do
+for graph in taxi:taxi bert:texts; do
     module=${graph%%:*} columns=${graph##*:}
-    "$frazil" generate "$columns" --columns "$columns" --rows 10000 -q
-    "$frazil" analyze "$columns" --preprocessing "$here/../../datasets/modules/$module.star" -o "$module" -q
-    "$frazil" transform "$columns" --graph "$module" -o "$module-rows" --write-format tfrecord -q
+    "$frazil" generate "$columns-data" --columns "$columns" --rows 10000 -q
+    "$frazil" analyze "$columns-data" --preprocessing "$here/../../datasets/modules/$module.star" -o "$module" -q
+    "$frazil" transform "$columns-data" --graph "$module" -o "$module-rows" --write-format tfrecord -q
     "$frazil" graph export "$module" --to tensorflow -o "$module-there"
     for flag in "" --mutate; do
         # shellcheck disable=SC2086
-        "$tensorflow" "$here/tensorflow_graph.py" "$module-there" "$columns" "$module-rows" $flag
+        "$tensorflow" "$here/tensorflow_graph.py" "$module-there" "$columns-data" "$module-rows" $flag
     done
 done
 
