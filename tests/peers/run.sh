@@ -59,5 +59,14 @@ for graph in taxi:taxi bert:texts; do
     done
 done
 
+step "BERT's two modes, on every character"
+"$tensorflow" "$here/texts.py" texts
+for mode in tf_text huggingface; do
+    "$frazil" analyze texts/rows --preprocessing "texts/$mode.star" --schema texts/schema.pbtxt -o "$mode" -q
+    "$frazil" transform texts/rows --graph "$mode" -o "$mode-rows" -q
+    "$frazil" graph export "$mode" --to tensorflow -o "$mode-there"
+    "$tensorflow" "$here/tensorflow_graph.py" "$mode-there" texts/rows "$mode-rows"
+done
+
 step "serving: the stubs of TensorFlow Serving"
 "$tensorflow" "$here/serving.py" "$frazil"

@@ -14,6 +14,7 @@
 //! | `[var]` | a `SparseTensor`, as TFX gives and takes features without a shape |
 //! | more dimensions that vary | only inside of the graph |
 
+pub mod hugging_face;
 mod nodes;
 mod proto;
 mod segments;

@@ -4,7 +4,9 @@
 
 use engine::Result;
 
+use super::hugging_face::Rules;
 use super::nodes::{Nodes, Out, of_text, of_type, refused};
+use super::proto::Attr;
 use crate::op::Call;
 use crate::text::TokenizerSource;
 use crate::text::model_inputs::Truncation;
@@ -44,8 +46,12 @@ const ALONE: [&str; 13] = [
 /// For tokenizers of other rules than BERT's.
 pub fn pieces(nodes: &mut Nodes, call: &Call<'_>, tokenizer: &str, x: &Out) -> Result<Pieces> {
     let tokenizer = call.constant(tokenizer)?.tokenizer();
-    let TokenizerSource::Vocabulary { pieces, options } = tokenizer.source() else {
-        return Err(refused(call, "the rules of a `tokenizer.json` have no nodes there"));
+    let (pieces, options) = match tokenizer.source() {
+        TokenizerSource::Vocabulary { pieces, options } => (pieces, options),
+        TokenizerSource::Json { json, .. } => {
+            let rules = Rules::read(json).map_err(|why| refused(call, why))?;
+            return Ok(rules.pieces(nodes, x));
+        }
     };
     let unknown = String::from_utf8_lossy(&options.unknown_token).into_owned();
     let suffix = String::from_utf8_lossy(&options.suffix_indicator).into_owned();
@@ -72,20 +78,32 @@ pub fn pieces(nodes: &mut Nodes, call: &Call<'_>, tokenizer: &str, x: &Out) -> R
     let (between, kept) = (nodes.text(format!(r"(\s+|{alone})")), nodes.text(format!("({alone})")));
     let words = nodes.node("RegexSplitWithOffsets", &[&text, &between, &kept], []);
     let most = i64::try_from(options.max_bytes_per_word).unwrap_or(i64::MAX);
-    let attrs = [
-        ("suffix_indicator", of_text(&suffix)),
-        ("max_bytes_per_word", super::Attr::I(most)),
-        ("max_chars_per_token", super::Attr::I(0)),
-        ("use_unknown_token", super::Attr::B(true)),
-        ("unknown_token", of_text(&unknown)),
-        ("split_unknown_characters", super::Attr::B(false)),
-        ("output_row_partition_type", of_text("row_splits")),
-    ];
-    let found = nodes.node("WordpieceTokenizeWithOffsets", &[&words, &table], attrs);
+    let found = wordpiece(nodes, &words, &table, &suffix, &unknown, most);
     let unknown = nodes.scalar(tokenizer.unknown_id().unwrap_or(pieces.len() as i64));
     let ids = nodes.find(&table, &found, &unknown);
     let splits = nodes.gather(&found.port(1), DType::Int64, &words.port(3));
     Ok(Pieces { ids, texts: found, splits })
+}
+
+/// The pieces of words, and behind them where the pieces of each word begin and end.
+pub(super) fn wordpiece(
+    nodes: &mut Nodes,
+    words: &Out,
+    table: &Out,
+    suffix: &str,
+    unknown: &str,
+    most_bytes: i64,
+) -> Out {
+    let attrs = [
+        ("suffix_indicator", of_text(suffix)),
+        ("max_bytes_per_word", Attr::I(most_bytes)),
+        ("max_chars_per_token", Attr::I(0)),
+        ("use_unknown_token", Attr::B(true)),
+        ("unknown_token", of_text(unknown)),
+        ("split_unknown_characters", Attr::B(false)),
+        ("output_row_partition_type", of_text("row_splits")),
+    ];
+    nodes.node("WordpieceTokenizeWithOffsets", &[words, table], attrs)
 }
 
 /// What the lengths of two texts become so that they fit `budget` together.

@@ -8,11 +8,12 @@ use super::super::params::{option, value};
 use super::tokenize::ids_of;
 use super::{TOKENIZER, check_tokenizer};
 use crate::export::Export;
+use crate::export::tensorflow::hugging_face::Rules;
 use crate::export::tensorflow::{Column, Nodes, refused, tf_text};
 use crate::op::{Bound, Call, Default, Kernel, Kind, Op, Param, Takes};
 use crate::tensor::{Strings, Tensor};
 use crate::text::model_inputs::{InputRow, SpecialIds, Truncation, segment_inputs, tfx_inputs};
-use crate::text::{HuggingFaceTokenizer, Tokenizer, TokenizerConstant};
+use crate::text::{HuggingFaceTokenizer, Tokenizer, TokenizerConstant, TokenizerSource};
 use crate::types::{DType, Dim, Type};
 
 const A: Param = value("a", "a text for each row");
@@ -272,10 +273,17 @@ fn inputs_there(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Resul
         Wanted::Tfx => None,
         Wanted::Segments(truncation) => Some(truncation),
         Wanted::Tokenizer => {
-            return Err(refused(
-                call,
-                "a `tokenizer.json` joins, cuts and pads by rules of its own",
-            ));
+            let TokenizerSource::Json { json, .. } =
+                call.constant(TOKENIZER.name)?.tokenizer().source()
+            else {
+                return Err(refused(call, "the tokenizer says nothing of layouts"));
+            };
+            let rules = Rules::read(json).map_err(|why| refused(call, why))?;
+            if !rules.joins() {
+                let why = "its `tokenizer.json` joins, cuts or pads in another way than BERT";
+                return Err(refused(call, why));
+            }
+            Some(Truncation::LongestFirst)
         }
     };
     let mut texts = vec![tf_text::pieces(nodes, call, TOKENIZER.name, &columns[0].values)?];
