@@ -8,6 +8,7 @@ use ops::tfmd::load_schema;
 use runners::graph::{as_json, dot, show, svg};
 use serde_json::json;
 use transform::TransformGraph;
+use transform::export::onnx;
 
 use crate::failure::Done;
 use crate::forms::write_files;
@@ -27,6 +28,8 @@ Examples:
                                       the same, and those that analyzers read, before any data is read
   frazil graph export graph --to tensorflow -o transform_graph
                                       for TFT's TFTransformOutput, TFX's Trainer, and TensorFlow Serving
+  frazil graph export graph --to onnx -o graph.onnx
+                                      for onnxruntime
   frazil graph import transform_graph -o module
                                       vocabularies with their ids, and the schema, of TFX's Transform
   frazil graph import tokenizer.json -o module
@@ -67,6 +70,8 @@ enum Runtime {
     /// `transform_fn`, `transformed_metadata` and `metadata` as TensorFlow Transform writes them, and
     /// `serving`, a SavedModel that takes serialized tf.Examples
     Tensorflow,
+    /// One file for onnxruntime, which columns are fed to as tensors
+    Onnx,
 }
 
 #[derive(Debug, Args)]
@@ -142,18 +147,26 @@ pub(crate) fn run(args: &GraphCommand) -> Done {
 
 fn export(args: &ExportArgs) -> Done {
     let graph = TransformGraph::load(&args.graph)?;
-    let schema = load(&args.graph.join("input_schema.pbtxt"), load_schema)?;
-    let Runtime::Tensorflow = args.to;
-    let exported = {
-        let _writing = interrupt::writing();
-        graph.export_tensorflow(&args.output, Some(&schema), args.overwrite)?
-    };
-    output::print(&format!(
-        "{} nodes and {} vocabularies in `{}`\n",
-        exported.nodes,
-        exported.assets,
-        args.output.display()
-    ))
+    let shown = args.output.display();
+    match args.to {
+        Runtime::Tensorflow => {
+            let schema = load(&args.graph.join("input_schema.pbtxt"), load_schema)?;
+            let _writing = interrupt::writing();
+            let exported = graph.export_tensorflow(&args.output, Some(&schema), args.overwrite)?;
+            let (nodes, assets) = (exported.nodes, exported.assets);
+            output::print(&format!("{nodes} nodes and {assets} vocabularies in `{shown}`\n"))
+        }
+        Runtime::Onnx => {
+            if args.output.exists() && !args.overwrite {
+                return Err(Error::invalid(format!("`{shown}` is there already"))
+                    .with_hint("Name a new file, or pass `--overwrite` to replace it.")
+                    .into());
+            }
+            let onnx::Exported { bytes, nodes } = onnx::model(graph.graph())?;
+            write_files([(args.output.as_path(), bytes)])?;
+            output::print(&format!("{nodes} nodes in `{shown}`\n"))
+        }
+    }
 }
 
 fn columns(args: &ColumnsArgs) -> Done {
