@@ -59,6 +59,28 @@ for graph in taxi:taxi bert:texts; do
     done
 done
 
+step "exported operations and a graph: onnxruntime"
+onnx=$(python onnx onnx onnxruntime numpy pyarrow)
+"$onnx" "$here/onnx_ops.py" "$cases"
+cat >small.star <<'MODULE'
+def preprocessing_fn(inputs):
+    return {
+        "fare": tft.scale_to_z_score(inputs["fare"]),
+        "miles": tft.bucketize(inputs["trip_miles"], 10),
+        "seconds": tft.scale_to_0_1(tft.fill_in_missing(inputs["trip_seconds"])),
+        "payment": tft.compute_and_apply_vocabulary(inputs["payment_type"], num_oov_buckets=1),
+        "company": tft.compute_and_apply_vocabulary(inputs["company"]),
+    }
+MODULE
+"$frazil" ingest all=taxi-data -o raw --write-format parquet -q
+"$frazil" analyze taxi-data --preprocessing small.star -o small -q
+"$frazil" transform raw/Split-all --graph small -o small-rows --write-format parquet -q
+"$frazil" graph export small --to onnx -o small.onnx
+for flag in "" --mutate; do
+    # shellcheck disable=SC2086
+    "$onnx" "$here/onnx_graph.py" small.onnx raw/Split-all small-rows $flag
+done
+
 step "BERT's two modes, on every character"
 "$tensorflow" "$here/texts.py" texts
 for mode in tf_text huggingface; do
