@@ -22,7 +22,7 @@ except ImportError:
     pass
 from tensorflow.core.protobuf import saved_model_pb2
 
-ULPS = 8
+ULPS = 1
 
 
 def records(directory):
