@@ -294,8 +294,12 @@ fn needed(nodes: Nodes, outputs: &[ValueInfo]) -> (Vec<NodeProto>, Vec<proto::Te
 /// Why an operation cannot be exported.
 pub fn refused(call: &Call<'_>, why: &str) -> Error {
     let what = format!("`{}` has no form in ONNX: {why}", call.op.name);
-    Error::new(ErrorKind::Unsupported, what)
-        .with_hint("Leave what needs it out, or export the graph for TensorFlow.")
+    let hint = if call.op.name == "tft.apply_vocabulary" {
+        "Give other tokens one bucket or a `default_value`, or export the graph for TensorFlow."
+    } else {
+        "Leave what needs it out, or export the graph for TensorFlow."
+    };
+    Error::new(ErrorKind::Unsupported, what).with_hint(hint)
 }
 
 #[cfg(test)]

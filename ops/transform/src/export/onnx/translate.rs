@@ -183,6 +183,8 @@ fn other(nodes: &mut Nodes, node: &Node<'_>) -> Translated {
         "StringLower" => return strings::cased(nodes, node, "LOWER"),
         "StringUpper" => return strings::cased(nodes, node, "UPPER"),
         "StaticRegexReplace" => return strings::replaced(nodes, node),
+        // Strings are UTF-8 there.
+        "UnicodeTranscode" => inputs[0].clone(),
         "StringToNumber" if node.dtype("out_type") == ElemType::Int64 => {
             nodes.cast(&inputs[0], ElemType::Int64)
         }

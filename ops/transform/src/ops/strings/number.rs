@@ -10,7 +10,7 @@ use super::{lists, trimmed};
 use crate::bind;
 use crate::export::Export;
 use crate::export::tensorflow::{
-    Attr, DataType, ListValue, Nodes, Out, Segments, of_text, of_type, of_types,
+    Attr, Column, DataType, ListValue, Nodes, Out, Segments, of_text, of_type, of_types, refused,
 };
 use crate::op::{Call, Default, Kernel, Literal, Op, Takes, function};
 use crate::tensor::{Strings, Tensor, splits_of};
@@ -76,21 +76,48 @@ pub(in super::super) const TO_NUMBER: Op = Op {
         },
     )
     .tensorflow(Export::Nodes(|nodes, call, columns| {
-        let (x, ty, dtype) = (&columns[0], call.ty("x")?, out_type(call)?);
+        let (x, dtype) = (&columns[0], out_type(call)?);
         let flat = nodes.flattened(&x.values, DType::String);
         let texts = nodes.node("StringStrip", &[&flat], []);
         let says = if dtype == DType::Int64 { integers() } else { FLOATS.to_owned() };
         let known = nodes.full_match(&texts, &says);
         let numbers = read(nodes, &texts, &known, dtype);
-        if let Some(default) = default(call)? {
-            let default = nodes.constant(&default.values, &[]);
-            let numbers = nodes.select(&known, &numbers, &default, dtype);
-            return Ok(vec![x.with_values(nodes.shaped(&numbers, &ty.with_dtype(dtype)))]);
-        }
-        let rows = Segments::of_rows(nodes, x, ty);
-        Ok(vec![nodes.lists_of(&numbers, dtype, &rows, &known)])
-    })),
+        placed(nodes, call, x, &numbers, &known)
+    }))
+    .onnx(Export::Nodes(|nodes, call, columns| nodes.by(call, columns, integers_there))),
 };
+
+/// Nodes of numbers with the default for those that are unknown, or without these.
+fn placed(
+    nodes: &mut Nodes,
+    call: &Call<'_>,
+    x: &Column,
+    numbers: &Out,
+    known: &Out,
+) -> Result<Vec<Column>> {
+    let (ty, dtype) = (call.ty("x")?, out_type(call)?);
+    if let Some(default) = default(call)? {
+        let default = nodes.constant(&default.values, &[]);
+        let numbers = nodes.select(known, numbers, &default, dtype);
+        return Ok(vec![x.with_values(nodes.shaped(&numbers, &ty.with_dtype(dtype)))]);
+    }
+    let rows = Segments::of_rows(nodes, x, ty);
+    Ok(vec![nodes.lists_of(numbers, dtype, &rows, known)])
+}
+
+/// Nodes that neither strip nor measure texts, which ONNX cannot.
+fn integers_there(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
+    let dtype = out_type(call)?;
+    if dtype != DType::Int64 {
+        return Err(refused(call, "a text of a float beyond the greatest would stop it"));
+    }
+    let texts = nodes.flattened(&columns[0].values, DType::String);
+    let known = nodes.full_match(&texts, &format!(r"[\t-\r ]*(?:{})[\t-\r ]*", integers()));
+    let zero = nodes.text("0");
+    let texts = nodes.select(&known, &texts, &zero, DType::String);
+    let numbers = nodes.node("StringToNumber", &[&texts], [("out_type", of_type(dtype))]);
+    placed(nodes, call, &columns[0], &numbers, &known)
+}
 
 /// Floats as RE2 matches them: those that [`float`] reads.
 const FLOATS: &str = r"[-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|(?i:inf|nan)|0[xX]0*[0-9a-fA-F]{1,16})";
