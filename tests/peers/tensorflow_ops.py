@@ -1,12 +1,14 @@
 """Asks TensorFlow what exported operations give: FRAZIL_EXPORTS=DIR cargo test --test it exports, then
-python tensorflow_ops.py DIR. Integers and strings must be equal, floats within ULPS units in the last
-place; exits with 1 where they are not."""
+python tensorflow_ops.py DIR [OP …]. Integers and strings must be equal, floats within ULPS units in the last
+place; exits with 1 where they are not. With --mutate one constant of each graph is changed, and where it is
+not seen is said."""
 
 import collections, glob, json, os, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 try:
     import tensorflow_text  # its operations
 except ImportError:
@@ -18,6 +20,14 @@ FARTHEST = []
 KNOWN = {
     "math.floordiv: x // y": "a quotient below the normal numbers is 0 there, before it is rounded down",
     "math.pow: math.pow(d, 0.5)": "minus infinity to a fraction is NaN there",
+}
+# Examples that answer the same whatever their constants are.
+BLIND = {
+    "dates.diff: dates.diff(when, when)",  # 0 whatever it is divided by
+    "tft.apply_vocabulary: tft.apply_vocabulary(s, tft.vocabulary_from_list(['a']), "
+    "lookup=[tft.hash_strings(s, 9), 9])",  # the buckets are no constant of the graph
+    "tft.compute_and_apply_vocabulary: tft.compute_and_apply_vocabulary(nvec, default_value=99, "
+    "frequency_threshold=2)",  # the tokens are in a file, and the default is not needed
 }
 TYPES = {"bool": np.bool_, "int64": np.int64, "float32": np.float32, "float64": np.float64}
 
@@ -71,24 +81,26 @@ def off(found, expected):
     return None
 
 
-def check(place):
-    case = json.load(open(os.path.join(place, "case.json")))
+def check(place, case):
     graph = tf.Graph()
     with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
         model = tf.compat.v1.saved_model.load(session, ["transform"], os.path.join(place, "model"))
-        signature = model.signature_def["transform_signature"]
-        feeds = {}
-        for column in case["inputs"]:
-            feed(signature.inputs[column["name"]], column, case["rows"], feeds)
-        wanted = {}
-        for column in case["outputs"]:
-            info = signature.outputs[column["name"]]
-            if column["splits"]:
-                coo = info.coo_sparse
-                wanted[column["name"]] = [coo.values_tensor_name, coo.indices_tensor_name, coo.dense_shape_tensor_name]
-            else:
-                wanted[column["name"]] = [info.name]
-        answers = session.run(wanted, feeds)
+        return compare(session, model.signature_def["transform_signature"], case)
+
+
+def compare(session, signature, case):
+    feeds = {}
+    for column in case["inputs"]:
+        feed(signature.inputs[column["name"]], column, case["rows"], feeds)
+    wanted = {}
+    for column in case["outputs"]:
+        info = signature.outputs[column["name"]]
+        if column["splits"]:
+            coo = info.coo_sparse
+            wanted[column["name"]] = [coo.values_tensor_name, coo.indices_tensor_name, coo.dense_shape_tensor_name]
+        else:
+            wanted[column["name"]] = [info.name]
+    answers = session.run(wanted, feeds)
     for column in case["outputs"]:
         answer, expected = answers[column["name"]], values_of(column)
         if column["splits"]:
@@ -106,26 +118,102 @@ def check(place):
     return None
 
 
+# Inputs that are shapes, axes and the like.
+SHAPES = {"Reshape": 1, "GatherV2": 2, "Slice": 1, "Fill": 0, "ConcatV2": -1, "Cumsum": 1, "Sum": 1, "Max": 1,
+          "Min": 1, "OneHot": 1, "RaggedTensorToTensor": 0, "BroadcastTo": 1, "UniqueV2": 1}
+
+
+def others(values):
+    """Other values of a constant."""
+    if values.dtype == object:
+        return [np.vectorize(lambda text: text + b"~", otypes=[object])(values)]
+    if values.dtype == bool:
+        return [~values]
+    if values.dtype.kind == "f":
+        small = np.isfinite(values) & (np.abs(values) < 1e6)
+        return [np.where(small, values + 1, 0.5).astype(values.dtype)]
+    return [values + 1, -7 - values]
+
+
+def mutants(place):
+    """The graph with one constant changed, for each of its constants that is no shape or axis."""
+    model = saved_model_pb2.SavedModel()
+    with open(os.path.join(place, "model", "saved_model.pb"), "rb") as file:
+        model.ParseFromString(file.read())
+    meta = model.meta_graphs[0]
+    nodes = {node.name: node for node in meta.graph_def.node}
+    fixed = {node.input[SHAPES[node.op]] for node in nodes.values() if node.op in SHAPES}
+    for asset in meta.asset_file_def:
+        name = asset.tensor_info.name.split(":")[0]
+        fixed.add(name)
+        path = os.path.join(place, "model", "assets", asset.filename).encode()
+        nodes[name].attr["value"].tensor.string_val[:] = [path]
+    for name, node in nodes.items():
+        if node.op != "Const" or name in fixed:
+            continue
+        values = tf.make_ndarray(node.attr["value"].tensor)
+        if values.size and values.dtype != np.int32:
+            kept = node.attr["value"].tensor.SerializeToString()
+            for other in others(values):
+                changed = tf.make_tensor_proto(other, dtype=values.dtype, shape=values.shape)
+                node.attr["value"].tensor.CopyFrom(changed)
+                yield name, meta
+            node.attr["value"].tensor.ParseFromString(kept)
+
+
+def mutated(place, case):
+    """How many changed graphs answer differently, and which do not."""
+    found = {}
+    for name, meta in mutants(place):
+        if found.get(name):
+            continue
+        graph = tf.Graph()
+        with graph.as_default(), tf.compat.v1.Session(graph=graph) as session:
+            try:
+                tf.import_graph_def(meta.graph_def, name="")
+                session.run("init")
+                wrong = compare(session, meta.signature_def["transform_signature"], case)
+            except Exception as error:
+                wrong = str(error)
+        found[name] = bool(wrong)
+    unseen = [name for name, seen in found.items() if not seen]
+    return len(found) - len(unseen), unseen
+
+
 def main():
+    arguments = [argument for argument in sys.argv[1:] if argument != "--mutate"]
     count, failed = collections.Counter(), []
-    for place in sorted(glob.glob(os.path.join(sys.argv[1], "*", "case.json"))):
+    for place in sorted(glob.glob(os.path.join(arguments[0], "*", "case.json"))):
         place = os.path.dirname(place)
         case = json.load(open(os.path.join(place, "case.json")))
         if not os.path.exists(os.path.join(place, "model")):
             continue
-        if len(sys.argv) > 2 and not any(case["op"].startswith(name) for name in sys.argv[2:]):
+        if len(arguments) > 1 and not any(case["op"].startswith(name) for name in arguments[1:]):
+            continue
+        title = f"{case['op']}: {case['example']}"
+        if "--mutate" in sys.argv:
+            seen, unseen = mutated(place, case)
+            count["seen"] += seen
+            count["unseen"] += len(unseen)
+            if unseen:
+                print(f"{title}: {', '.join(unseen)} changed, and nothing differs")
+            if unseen and not seen and title not in BLIND:
+                failed.append(title)
             continue
         try:
-            wrong = check(place)
+            wrong = check(place, case)
         except Exception as error:
             wrong = f"{type(error).__name__}: {str(error)[:600]}"
-        known = KNOWN.get(f"{case['op']}: {case['example']}") if wrong else None
+        known = KNOWN.get(title) if wrong else None
         count["known" if known else "failed" if wrong else "equal"] += 1
         if known:
-            print(f"known: {case['op']}: {case['example']}: {known}: {wrong}")
+            print(f"known: {title}: {known}: {wrong}")
         elif wrong:
-            failed.append(f"{case['op']}: {case['example']}: {wrong}")
+            failed.append(f"{title}: {wrong}")
     print("\n".join(failed))
+    if "--mutate" in sys.argv:
+        print(f"{count['seen']} changed constants are seen, {count['unseen']} are not")
+        sys.exit(bool(failed) or not count["seen"])
     print(f"TensorFlow {tf.__version__}: {count['equal']} examples equal, {count['known']} "
           f"differ for a known reason, {count['failed']} not; the farthest of each, in ulps: {dict(sorted(collections.Counter(FARTHEST).items()))}")
     sys.exit(bool(failed) or not count["equal"])
