@@ -151,11 +151,16 @@ def mutants(model):
         yield constant.name, [changed(lambda graph: graph.initializer[i].CopyFrom(t)) for t in tensors]
     for i, node in enumerate(graph.node):
         for j, attribute in enumerate(node.attribute):
-            if node.op_type == "LabelEncoder" and attribute.name == "values_int64s":
-                def shifted(graph):
-                    ids = graph.node[i].attribute[j].ints
-                    ids[:] = [id + 1 for id in ids]
-                yield "ids of a vocabulary", [changed(shifted)]
+            def other(graph):
+                attribute = graph.node[i].attribute[j]
+                if attribute.name == "values_int64s":
+                    attribute.ints[:] = [id + 1 for id in attribute.ints]
+                elif attribute.name == "case_change_action":
+                    attribute.s = b"UPPER" if attribute.s == b"LOWER" else b"LOWER"
+                else:
+                    attribute.s = attribute.s + b"~"
+            if attribute.name in ("values_int64s", "case_change_action", "pattern", "delimiter"):
+                yield f"{attribute.name} of {node.op_type}", [changed(other)]
 
 
 def answers_alike(model, case):

@@ -58,7 +58,7 @@ pub(in super::super) const ENDS_WITH: Op = Op {
     name: "strings.ends_with",
     doc: "whether a string ends with a text",
     semantics: "Byte by byte.",
-    examples: &["strings.ends_with(s, 'c')", "strings.ends_with(ss, '')"],
+    examples: &["strings.ends_with(s, 'a')", "strings.ends_with(ss, '')"],
     params: &[X, TEXT],
     kind: map(bools, |call| {
         let text = text(call).to_vec();

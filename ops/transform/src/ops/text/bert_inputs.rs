@@ -81,7 +81,7 @@ pub(in crate::ops) const BERT_INPUTS: Op = Op {
         kernel,
         domain: Some(ids_of),
         keeps: "",
-        onnx: Export::AS_TENSORFLOW,
+        onnx: super::NOT_IN_ONNX,
         tensorflow: Export::Nodes(inputs_there),
     },
 };

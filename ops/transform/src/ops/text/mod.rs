@@ -13,10 +13,16 @@ pub(super) mod wordpiece_vocabulary;
 use engine::Result;
 
 use super::params::value;
+use crate::export::Export;
+use crate::export::onnx::Onnx;
 use crate::op::{Call, Param};
 use crate::types::{DType, Type};
 
 const TOKENIZER: Param = value("tokenizer", "a tokenizer, such as `text.bert_tokenizer(...)`");
+
+/// Why no tokenizer is exported to ONNX.
+const NOT_IN_ONNX: Onnx =
+    Export::No("neither it nor onnxruntime's extensions have a tokenizer of many texts");
 
 /// Checks that the tokenizer is one.
 fn check_tokenizer(call: &Call<'_>) -> Result<()> {

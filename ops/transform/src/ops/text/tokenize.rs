@@ -36,7 +36,7 @@ pub(in crate::ops) const TOKENIZE: Op = Op {
         kernel: |call| Ok(function(tokenize(call, |_, ids| Ok(ids.into()))?)),
         domain: Some(ids_of),
         keeps: "",
-        onnx: Export::AS_TENSORFLOW,
+        onnx: super::NOT_IN_ONNX,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let pieces = tf_text::pieces(nodes, call, TOKENIZER.name, &columns[0].values)?;
             let splits = [&columns[0].splits[..], &[pieces.splits]].concat();
@@ -69,7 +69,7 @@ pub(in crate::ops) const TOKENIZE_PIECES: Op = Op {
         },
         domain: None,
         keeps: "",
-        onnx: Export::AS_TENSORFLOW,
+        onnx: super::NOT_IN_ONNX,
         tensorflow: Export::Nodes(|nodes, call, columns| {
             let pieces = tf_text::pieces(nodes, call, TOKENIZER.name, &columns[0].values)?;
             let splits = [&columns[0].splits[..], &[pieces.splits]].concat();
