@@ -81,8 +81,7 @@ pub fn model(graph: &Graph) -> Result<Exported> {
     for ((name, value), column) in graph.outputs.iter().zip(columns) {
         let (ty, own) = (graph.ty(*value), named(name));
         check_type(name, ty)?;
-        let values = if ty.constant { nodes.unsqueeze(&column.values, 0) } else { column.values };
-        comes_out(&mut nodes, &mut output, &own, elem_type(ty.dtype), ty, &values);
+        comes_out(&mut nodes, &mut output, &own, elem_type(ty.dtype), ty, &column.values);
         if let [splits] = &column.splits[..] {
             let name = splits_name(&own);
             let ty = Type::scalar(DType::Int64);
