@@ -90,5 +90,10 @@ for mode in tf_text huggingface; do
     "$tensorflow" "$here/tensorflow_graph.py" "$mode-there" texts/rows "$mode-rows"
 done
 
+step "evaluations: TensorFlow Model Analysis"
+$(python tfma tensorflow-model-analysis==0.47.1 tfx-bsl==1.16.1 tensorflow==2.16.2 tf_keras==2.16.0 \
+    tensorflow-metadata==1.16.1 pyarrow==10.0.1 numpy==1.26.4 pandas==1.5.3 \
+    'apache-beam[dill]==2.72.0') "$here/evaluation.py" "$frazil"
+
 step "serving: the stubs of TensorFlow Serving"
 "$tensorflow" "$here/serving.py" "$frazil"
