@@ -154,6 +154,9 @@ fn export(args: &ExportArgs) -> Done {
             let _writing = interrupt::writing();
             let exported = graph.export_tensorflow(&args.output, Some(&schema), args.overwrite)?;
             let (nodes, assets) = (exported.nodes, exported.assets);
+            if !exported.is_served {
+                output::note("no `serving`: lists of lists are no part of a tf.Example\n");
+            }
             output::print(&format!("{nodes} nodes and {assets} vocabularies in `{shown}`\n"))
         }
         Runtime::Onnx => {

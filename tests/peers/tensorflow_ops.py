@@ -47,6 +47,12 @@ def feed(info, column, rows, feeds):
     if not column["splits"]:
         feeds[info.name] = values.reshape([rows] + column["shape"])
         return
+    if info.WhichOneof("encoding") == "composite_tensor":
+        parts = info.composite_tensor.components
+        feeds[parts[0].name] = values.reshape([-1] + inner(column["shape"]))
+        for part, splits in zip(parts[1:], all_splits(column)):
+            feeds[part.name] = splits
+        return
     splits = np.array(column["splits"][0])
     at = np.repeat(np.arange(rows), np.diff(splits))
     places = np.arange(len(values)) - splits[at] if len(values) else np.zeros(0, np.int64)
@@ -55,6 +61,25 @@ def feed(info, column, rows, feeds):
     feeds[coo.indices_tensor_name] = np.stack([at, places], 1).astype(np.int64).reshape(-1, 2)
     longest = int(np.diff(splits).max()) if rows else 0
     feeds[coo.dense_shape_tensor_name] = np.array([rows, longest], np.int64)
+
+
+def inner(shape):
+    """The fixed dimensions behind the last that varies."""
+    return shape[len(shape) - shape[::-1].index(-1):]
+
+
+def all_splits(column):
+    """The splits of every dimension up to the last that varies, those of fixed ones included."""
+    shape, own, splits = column["shape"], list(column["splits"]), []
+    for size in shape[:len(shape) - len(inner(shape))]:
+        items = len(own[0]) - 1 if not splits else int(splits[-1][-1])
+        if size < 0:
+            splits.append(np.array(own.pop(0), np.int64))
+        else:
+            if not splits:  # Behind rows: the next splits are of as many lists as all rows have.
+                items //= size
+            splits.append(np.arange(items + 1, dtype=np.int64) * size)
+    return splits
 
 
 def off(found, expected):
@@ -95,7 +120,9 @@ def compare(session, signature, case):
     wanted = {}
     for column in case["outputs"]:
         info = signature.outputs[column["name"]]
-        if column["splits"]:
+        if info.WhichOneof("encoding") == "composite_tensor":
+            wanted[column["name"]] = [part.name for part in info.composite_tensor.components]
+        elif column["splits"]:
             coo = info.coo_sparse
             wanted[column["name"]] = [coo.values_tensor_name, coo.indices_tensor_name, coo.dense_shape_tensor_name]
         else:
@@ -103,7 +130,13 @@ def compare(session, signature, case):
     answers = session.run(wanted, feeds)
     for column in case["outputs"]:
         answer, expected = answers[column["name"]], values_of(column)
-        if column["splits"]:
+        if column["splits"] and len(column["shape"]) > 1:
+            expected_splits = all_splits(column)
+            if len(answer) != len(expected_splits) + 1:
+                return f"{len(answer) - 1} splits"
+            if any(a.tolist() != b.tolist() for a, b in zip(answer[1:], expected_splits)):
+                return "lists have other lengths"
+        elif column["splits"]:
             splits = np.array(column["splits"][0])
             at = np.repeat(np.arange(case["rows"]), np.diff(splits))
             if answer[1][:, 0].tolist() != at.tolist():

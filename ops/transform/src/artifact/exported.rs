@@ -29,6 +29,8 @@ pub struct Exported {
     pub nodes: usize,
     /// Vocabularies that were written.
     pub assets: usize,
+    /// Whether there is a model to serve: none of columns that no tf.Example holds.
+    pub is_served: bool,
 }
 
 /// The files of a SavedModel in a folder.
@@ -69,9 +71,12 @@ impl TransformGraph {
         let input_schema =
             input_schema.map_or_else(|| self.input_schema(), |schema| pruned(schema, self));
         let transform = tensorflow::transform(self.graph(), |name| shape_of(&input_schema, name))?;
-        let serving = tensorflow::serving(self.graph())?;
+        let is_served = tensorflow::is_servable(self.graph());
+        let serving = is_served.then(|| tensorflow::serving(self.graph())).transpose()?;
         let mut files = saved_model("transform_fn", &transform);
-        files.append(&mut saved_model("serving", &serving));
+        if let Some(serving) = &serving {
+            files.append(&mut saved_model("serving", serving));
+        }
         let mut text = |name: &str, text: String| {
             files.insert(name.to_owned(), bytes_of(text.into_bytes()));
         };
@@ -89,6 +94,6 @@ impl TransformGraph {
             put(new.path(), name, contents)?;
         }
         new.commit()?;
-        Ok(Exported { nodes: transform.nodes, assets: transform.assets.len() })
+        Ok(Exported { nodes: transform.nodes, assets: transform.assets.len(), is_served })
     }
 }

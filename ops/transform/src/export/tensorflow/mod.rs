@@ -12,11 +12,12 @@
 //! |---|---|
 //! | fixed shape | a tensor of `[rows, …]` |
 //! | `[var]` | a `SparseTensor`, as TFX gives and takes features without a shape |
-//! | more dimensions that vary | only inside of the graph |
+//! | more dimensions that vary | a `RaggedTensor`; none is in tf.Examples, so there is no `serving` then |
 
 pub mod hugging_face;
 mod nodes;
 mod proto;
+mod ragged;
 mod segments;
 mod strings;
 pub mod tf_text;
@@ -34,6 +35,7 @@ use self::proto::{
 };
 pub use self::proto::{Attr, DataType, ListValue};
 pub(super) use self::proto::{AttrValue, NodeDef, TensorProto};
+use self::ragged::{is_ragged, ragged_info};
 pub use self::segments::{Segments, divided, fixed, result_type};
 pub use self::strings::{as_rewrite, quoted};
 use super::{Export, folded};
@@ -76,13 +78,20 @@ pub fn transform(graph: &Graph, shape: impl Fn(&str) -> Option<Vec<i64>>) -> Res
     let mut nodes = Nodes::default();
     let mut infos = BTreeMap::new();
     let outputs = emit(graph, &mut nodes, |nodes, name, ty| {
-        let (info, column) = placeholder(nodes, infos.len(), name, ty, shape(name))?;
+        let (info, column) = placeholder(nodes, infos.len(), ty, shape(name));
         infos.insert(name.to_owned(), info);
         Ok(column)
     })?;
-    let outputs = outputs_of(graph, &mut nodes, outputs)?;
+    let outputs = outputs_of(graph, &mut nodes, outputs);
     let signature = SignatureDef { inputs: infos, outputs, method_name: String::new() };
     Ok(saved("transform", nodes, TRANSFORM, signature))
+}
+
+/// Whether a graph can be served: whether all that goes in and comes out is a part of tf.Examples.
+pub fn is_servable(graph: &Graph) -> bool {
+    let mut types = graph.inputs().map(|(_, ty)| ty);
+    let mut outputs = graph.outputs.iter().map(|(_, value)| graph.ty(*value));
+    !types.any(is_ragged) && !outputs.any(is_ragged)
 }
 
 /// The graph behind serialized tf.Examples, as it is served.
@@ -98,10 +107,13 @@ pub fn serving(graph: &Graph) -> Result<Saved> {
         [("dtype", of_type(DType::String)), ("shape", Attr::Shape(TensorShape::from(&[-1][..])))],
     );
     let inputs: Vec<(&str, &Type)> = graph.inputs().collect();
+    for (name, value) in &graph.outputs {
+        check_served(name, graph.ty(*value))?;
+    }
     let parsed = parse(&mut nodes, &examples, &inputs)?;
     let mut parsed = parsed.into_iter();
     let outputs = emit(graph, &mut nodes, |_, _, _| Ok(parsed.next().unwrap_or_default()))?;
-    let outputs = outputs_of(graph, &mut nodes, outputs)?;
+    let outputs = outputs_of(graph, &mut nodes, outputs);
     let inputs = BTreeMap::from([("examples".to_owned(), info(&examples, DType::String, &[-1]))]);
     let method_name = "tensorflow/serving/predict".to_owned();
     let signature = SignatureDef { inputs, outputs, method_name };
@@ -132,10 +144,10 @@ pub(super) fn emit_call(
     }
 }
 
-/// How a type is known outside of the graph.
-fn check_type(name: &str, ty: &Type) -> Result<()> {
-    if ty.n_var() > 1 || (ty.n_var() == 1 && ty.shape.len() > 1) {
-        let what = format!("`{name}` is {ty}, which has no form in TensorFlow's signatures");
+/// Whether a type can be behind serialized examples, which hold flat lists.
+fn check_served(name: &str, ty: &Type) -> Result<()> {
+    if is_ragged(ty) {
+        let what = format!("`{name}` is {ty}, which has no form in TensorFlow's served signatures");
         return Err(Error::new(ErrorKind::Unsupported, what).with_hint(
             "Leave it out, or make it dense with `tft.sparse_tensor_to_dense_with_shape`.",
         ));
@@ -149,7 +161,7 @@ fn info(out: &Out, dtype: impl Into<DataType>, sizes: &[i64]) -> TensorInfo {
         name,
         dtype: dtype.into() as i32,
         tensor_shape: Some(TensorShape::from(sizes)),
-        coo_sparse: None,
+        ..TensorInfo::default()
     }
 }
 
@@ -165,6 +177,7 @@ fn sparse_info(dtype: DType, values: &Out, indices: &Out, shape: &Out) -> Tensor
             indices_tensor_name: name(indices),
             dense_shape_tensor_name: name(shape),
         }),
+        composite_tensor: None,
     }
 }
 
@@ -172,11 +185,9 @@ fn sparse_info(dtype: DType, values: &Out, indices: &Out, shape: &Out) -> Tensor
 fn placeholder(
     nodes: &mut Nodes,
     place: usize,
-    name: &str,
     ty: &Type,
     outside: Option<Vec<i64>>,
-) -> Result<(TensorInfo, Column)> {
-    check_type(name, ty)?;
+) -> (TensorInfo, Column) {
     let mut fed = |part: &str, dtype: DType, sizes: &[i64]| {
         let attrs = [("dtype", of_type(dtype)), ("shape", Attr::Shape(TensorShape::from(sizes)))];
         let attrs = attrs.map(|(name, value)| (name.to_owned(), AttrValue { value: Some(value) }));
@@ -190,7 +201,10 @@ fn placeholder(
         let values = fed("", ty.dtype, &outside);
         let info = info(&values, ty.dtype, &outside);
         let values = if outside == own { values } else { nodes.reshape(&values, ty.dtype, &own) };
-        return Ok((info, values.into()));
+        return (info, values.into());
+    }
+    if is_ragged(ty) {
+        return ragged::fed(ty, fed);
     }
     let values = fed("_values", ty.dtype, &[-1]);
     let indices = fed("_indices", DType::Int64, &[-1, 2]);
@@ -203,7 +217,7 @@ fn placeholder(
     let n = nodes.ints("AddV2", &n, &one);
     let rows = nodes.range(&n);
     let splits = nodes.bound("LowerBound", &rows_of, &rows, DType::Int64);
-    Ok((info, Column { values, splits: vec![splits] }))
+    (info, Column { values, splits: vec![splits] })
 }
 
 /// A column of a matrix of int64.
@@ -217,7 +231,7 @@ pub fn column_of(nodes: &mut Nodes, matrix: &Out, column: i64) -> Out {
 /// The features of serialized examples.
 fn parse(nodes: &mut Nodes, examples: &Out, inputs: &[(&str, &Type)]) -> Result<Vec<Column>> {
     for (name, ty) in inputs {
-        check_type(name, ty)?;
+        check_served(name, ty)?;
     }
     /// What tf.Example holds in the place of a type.
     fn stored(dtype: DType) -> DType {
@@ -273,17 +287,24 @@ fn outputs_of(
     graph: &Graph,
     nodes: &mut Nodes,
     columns: Vec<Column>,
-) -> Result<BTreeMap<String, TensorInfo>> {
+) -> BTreeMap<String, TensorInfo> {
     let outputs = graph.outputs.iter().zip(columns).map(|((name, value), column)| {
         let ty = graph.ty(*value);
-        check_type(name, ty)?;
         // Names of columns are free, and one node may have several: an output is a node of its own.
         let own = nodes.node("Identity", &[&column.values], [("T", of_type(ty.dtype))]);
         if ty.n_var() == 0 {
-            return Ok((name.clone(), info(&own, ty.dtype, &sizes(ty))));
+            return (name.clone(), info(&own, ty.dtype, &sizes(ty)));
+        }
+        if is_ragged(ty) {
+            let splits = ragged::all_splits(nodes, &column, ty);
+            let mut own_splits = Vec::new();
+            for splits in &splits {
+                own_splits.push(nodes.node("Identity", &[splits], [("T", of_type(DType::Int64))]));
+            }
+            return (name.clone(), ragged_info(ty, &own, &own_splits));
         }
         let (indices, shape) = sparse_parts(nodes, &column, ty);
-        Ok((name.clone(), sparse_info(ty.dtype, &own, &indices, &shape)))
+        (name.clone(), sparse_info(ty.dtype, &own, &indices, &shape))
     });
     outputs.collect()
 }

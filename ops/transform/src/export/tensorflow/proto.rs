@@ -112,6 +112,47 @@ pub(super) struct TensorInfo {
     pub(super) tensor_shape: Option<TensorShape>,
     #[prost(message, optional, tag = "4")]
     pub(super) coo_sparse: Option<CooSparse>,
+    #[prost(message, optional, tag = "5")]
+    pub(super) composite_tensor: Option<CompositeTensor>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct CompositeTensor {
+    #[prost(message, optional, tag = "1")]
+    pub(super) type_spec: Option<TypeSpec>,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) components: Vec<TensorInfo>,
+}
+
+/// `tensorflow.TypeSpecProto` of `struct.proto`.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct TypeSpec {
+    #[prost(int32, tag = "1")]
+    pub(super) type_spec_class: i32,
+    #[prost(message, optional, tag = "2")]
+    pub(super) type_state: Option<StructuredValue>,
+    #[prost(string, tag = "3")]
+    pub(super) type_spec_class_name: String,
+    #[prost(int32, tag = "4")]
+    pub(super) num_flat_components: i32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct StructuredValue {
+    #[prost(sint64, optional, tag = "12")]
+    pub(super) int64_value: Option<i64>,
+    #[prost(message, optional, tag = "31")]
+    pub(super) tensor_shape_value: Option<TensorShape>,
+    #[prost(int32, optional, tag = "32")]
+    pub(super) tensor_dtype_value: Option<i32>,
+    #[prost(message, optional, tag = "52")]
+    pub(super) tuple_value: Option<TupleValue>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct TupleValue {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) values: Vec<StructuredValue>,
 }
 
 #[derive(Clone, PartialEq, Message)]
