@@ -11,8 +11,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use unicode_categories::UnicodeCategories;
 
-use super::nodes::{Nodes, Out, of_text, of_type};
-use super::proto::Attr;
+use super::nodes::{Nodes, Out, of_text};
 use super::tf_text::{self, Pieces};
 use crate::types::DType;
 
@@ -227,24 +226,4 @@ fn joins_as_bert(file: &Value) -> bool {
         && ends(padding)
         && (strategy.is_null() || strategy == "LongestFirst")
         && padding["pad_type_id"].as_i64().unwrap_or(0) == 0
-}
-
-impl Nodes {
-    /// A table from constant keys to constant ids.
-    fn table_from(&mut self, keys: &crate::Values, ids: Vec<i64>) -> Out {
-        let keys = self.constant(keys, &[ids.len() as i64]);
-        let ids = self.list(ids);
-        let attrs = [
-            ("key_dtype", of_type(DType::String)),
-            ("value_dtype", of_type(DType::Int64)),
-            ("shared_name", Attr::S(format!("{}_table", keys.0).into_bytes())),
-        ];
-        let table = self.node("HashTableV2", &[], attrs);
-        let attrs = [("Tkey", of_type(DType::String)), ("Tval", of_type(DType::Int64))];
-        let initializer = self.node("InitializeTableV2", &[&table, &keys, &ids], attrs);
-        if !self.initializers.contains(&initializer.0) {
-            self.initializers.push(initializer.0);
-        }
-        table
-    }
 }

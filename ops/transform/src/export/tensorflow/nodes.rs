@@ -415,6 +415,23 @@ impl Nodes {
     /// # Errors
     /// When the tokens cannot be read from their temporary file.
     pub fn table(&mut self, vocabulary: &Arc<Vocabulary>) -> Result<Out> {
+        if !is_plain(vocabulary)? {
+            if !self.files.iter().any(|known| known.file_name == vocabulary.file_name) {
+                self.files.push(vocabulary.clone());
+            }
+            let (mut tokens, mut ids, mut id) =
+                (crate::StringsBuilder::default(), Vec::new(), 0u32);
+            vocabulary.tokens.each(|token| {
+                // Of a token that is there twice the first counts.
+                if vocabulary.id(token)? == Some(id) {
+                    tokens.push(token);
+                    ids.push(i64::from(id));
+                }
+                id += 1;
+                Ok(())
+            })?;
+            return Ok(self.table_from(&tokens.finish()?.into(), ids));
+        }
         let shared = format!("{}_table", vocabulary.file_name);
         let attrs = [
             ("key_dtype", of_type(DType::String)),
@@ -426,41 +443,16 @@ impl Nodes {
         if self.nodes.len() == before {
             return Ok(table);
         }
-        let initializer = if is_plain(vocabulary)? {
-            let name = self.text(&vocabulary.file_name);
-            self.assets.push((name.clone(), vocabulary.clone()));
-            let attrs = [
-                ("key_index", Attr::I(-2)),
-                ("value_index", Attr::I(-1)),
-                ("vocab_size", Attr::I(-1)),
-                ("delimiter", of_text("\t")),
-                ("offset", Attr::I(0)),
-            ];
-            self.node("InitializeTableFromTextFileV2", &[&table, &name], attrs)
-        } else {
-            self.files.push(vocabulary.clone());
-            let (mut tokens, mut ids, mut id) =
-                (crate::StringsBuilder::default(), Vec::new(), 0u32);
-            let mut unread = Ok(());
-            vocabulary.tokens.each(|token| {
-                match vocabulary.id(token) {
-                    Ok(Some(first)) if first == id => {
-                        tokens.push(token);
-                        ids.push(i64::from(id));
-                    }
-                    Ok(_) => {}
-                    Err(error) => unread = Err(error),
-                }
-                id += 1;
-                Ok(())
-            })?;
-            unread?;
-            let n = ids.len() as i64;
-            let keys = self.constant(&tokens.finish()?.into(), &[n]);
-            let ids = self.list(ids);
-            let attrs = [("Tkey", of_type(DType::String)), ("Tval", of_type(DType::Int64))];
-            self.node("InitializeTableV2", &[&table, &keys, &ids], attrs)
-        };
+        let name = self.text(&vocabulary.file_name);
+        self.assets.push((name.clone(), vocabulary.clone()));
+        let attrs = [
+            ("key_index", Attr::I(-2)),
+            ("value_index", Attr::I(-1)),
+            ("vocab_size", Attr::I(-1)),
+            ("delimiter", of_text("\t")),
+            ("offset", Attr::I(0)),
+        ];
+        let initializer = self.node("InitializeTableFromTextFileV2", &[&table, &name], attrs);
         self.initializers.push(initializer.0);
         Ok(table)
     }
@@ -494,20 +486,25 @@ impl Nodes {
                 unique.finish()?.into()
             }
         };
-        let n = places.len() as i64;
-        let (of_keys, places) = (self.constant(&keys, &[n]), self.list(places));
+        Ok(self.table_from(&keys, places))
+    }
+
+    /// A table from constant keys, none of which is there twice, to constant ids.
+    pub fn table_from(&mut self, keys: &Values, ids: Vec<i64>) -> Out {
+        let dtype = keys.dtype();
+        let (keys, ids) = (self.constant(keys, &[ids.len() as i64]), self.list(ids));
         let attrs = [
-            ("key_dtype", of_type(keys.dtype())),
+            ("key_dtype", of_type(dtype)),
             ("value_dtype", of_type(DType::Int64)),
-            ("shared_name", of_text(&format!("{}_table", of_keys.0))),
+            ("shared_name", of_text(&format!("{}_table", keys.0))),
         ];
         let table = self.node("HashTableV2", &[], attrs);
-        let attrs = [("Tkey", of_type(keys.dtype())), ("Tval", of_type(DType::Int64))];
-        let initializer = self.node("InitializeTableV2", &[&table, &of_keys, &places], attrs);
+        let attrs = [("Tkey", of_type(dtype)), ("Tval", of_type(DType::Int64))];
+        let initializer = self.node("InitializeTableV2", &[&table, &keys, &ids], attrs);
         if !self.initializers.contains(&initializer.0) {
             self.initializers.push(initializer.0);
         }
-        Ok(table)
+        table
     }
 
     /// As [`Nodes::find`], of keys of any type.
