@@ -14,22 +14,26 @@ fi
 
 step() { printf '\n-- %s\n' "$*"; }
 
+# uv finds in seconds what pip searches for many minutes.
+if ! [ -x "$place/uv/bin/uv" ]; then
+    python3.11 -m venv --clear "$place/uv"
+    "$place/uv/bin/pip" install -q uv >&2
+fi
+
 # The Python of an environment with these packages.
 python() {
     local name=$1
     shift
     if ! [ -e "$place/$name/done" ]; then
-        python3.11 -m venv --clear "$place/$name"
-        "$place/$name/bin/pip" install -q "$@" >&2
+        "$place/uv/bin/uv" venv -q --clear -p python3.11 "$place/$name"
+        "$place/uv/bin/uv" pip install -q -p "$place/$name/bin/python" "$@" >&2
         touch "$place/$name/done"
     fi
     echo "$place/$name/bin/python"
 }
 
 step "statistics, schemas and anomalies: TensorFlow Data Validation"
-# Pinned to what it was made with: pip searches for long else.
-$(python tfdv tensorflow-data-validation==1.16.1 tfx-bsl==1.16.1 tensorflow==2.16.2 \
-    tensorflow-metadata==1.16.1 pyarrow==10.0.1 numpy==1.26.4 'apache-beam[dill]==2.72.0') "$here/parse.py" "$frazil"
+$(python tfdv tensorflow-data-validation==1.16.1 'apache-beam[dill]==2.72.0') "$here/parse.py" "$frazil"
 
 step "Parquet: pyarrow, DuckDB, Polars"
 $(python parquet pyarrow duckdb polars) "$here/readers.py" "$frazil"
@@ -91,8 +95,7 @@ for mode in tf_text huggingface; do
 done
 
 step "evaluations: TensorFlow Model Analysis"
-$(python tfma tensorflow-model-analysis==0.47.1 tfx-bsl==1.16.1 tensorflow==2.16.2 tf_keras==2.16.0 \
-    tensorflow-metadata==1.16.1 pyarrow==10.0.1 numpy==1.26.4 pandas==1.5.3 \
+$(python tfma tensorflow-model-analysis==0.47.1 tf_keras==2.16.0 \
     'apache-beam[dill]==2.72.0') "$here/evaluation.py" "$frazil"
 
 step "serving: the stubs of TensorFlow Serving"
