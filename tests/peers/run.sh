@@ -22,10 +22,10 @@ fi
 
 # The Python of an environment with these packages.
 python() {
-    local name=$1
+    local name=$1 version=${VERSION:-3.11}
     shift
     if ! [ -e "$place/$name/done" ]; then
-        "$place/uv/bin/uv" venv -q --clear -p python3.11 "$place/$name"
+        "$place/uv/bin/uv" venv -q --clear -p "$version" "$place/$name"
         "$place/uv/bin/uv" pip install -q -p "$place/$name/bin/python" "$@" >&2
         touch "$place/$name/done"
     fi
@@ -100,3 +100,6 @@ $(python tfma tensorflow-model-analysis==0.47.1 tf_keras==2.16.0 \
 
 step "serving: the stubs of TensorFlow Serving"
 "$tensorflow" "$here/serving.py" "$frazil"
+
+step "TFX: its Trainer and Pusher on an exported graph"
+$(VERSION=${PYTHON310:-3.10} python tfx tfx==1.16.0 'setuptools<81' dill pip wheel) "$here/pipeline.py" "$frazil"
