@@ -10,22 +10,22 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float32Array, RecordBatch};
 use burn::module::{Module, Param};
-use burn::tensor::activation::tanh;
+use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 use engine::{Batch, Batches, Result, Shard, Source};
 use model::{Architecture, Array, Inputs, ModelSpec, Task, Weights};
 use train::{Backend, Dataset, Evaluation, Network, Options, fit};
 use transform::{Builder, DType, TransformGraph, Type};
 
-/// Sixteen sums through a hyperbolic tangent, and one sum of those.
+/// Sixteen sums that are cut off below 0, and one sum of those.
 #[derive(Module, Debug)]
-struct Tangents {
+struct Hinges {
     inner: Param<Tensor<2>>,
     outer: Param<Tensor<2>>,
     numbers: usize,
 }
 
-impl Tangents {
+impl Hinges {
     const NAMES: [&'static str; 2] = ["inner", "outer"];
 
     fn new(weights: &Weights, device: &Device) -> Self {
@@ -35,15 +35,15 @@ impl Tangents {
             Param::from_tensor(tensor.require_grad())
         });
         let numbers = weights.0["inner"].shape[0];
-        Tangents { inner, outer, numbers }
+        Hinges { inner, outer, numbers }
     }
 }
 
-impl Network for Tangents {
+impl Network for Hinges {
     fn logits(&self, inputs: &Inputs, device: &Device) -> Tensor<2> {
         let data = TensorData::new(inputs.numbers.clone(), [inputs.rows, self.numbers]);
         let x: Tensor<2> = Tensor::from_data(data, device);
-        tanh(x.matmul(self.inner.val())).matmul(self.outer.val())
+        relu(x.matmul(self.inner.val())).matmul(self.outer.val())
     }
 
     fn weights(&self) -> Weights {
@@ -90,7 +90,7 @@ impl Source for Rows {
     }
 }
 
-fn main() -> Result<()> {
+pub(crate) fn main() -> Result<()> {
     let names = ["a", "b", "y"].map(str::to_owned);
     let builder = Builder::new(names.clone().map(|name| (name, Type::scalar(DType::Float32))));
     let outputs: Result<Vec<_>> =
@@ -114,10 +114,10 @@ fn main() -> Result<()> {
         &learnt,
         &options,
         Weights(first.into()),
-        |weights, device| Ok(Tangents::new(weights, device)),
+        |weights, device| Ok(Hinges::new(weights, device)),
         |weights| {
-            let device = Backend::Cpu.device()?;
-            let network = Tangents::new(weights, &device);
+            let device = Backend::Cpu.device()?.autodiff();
+            let network = Hinges::new(weights, &device);
             Evaluation::of(&judged, |inputs| {
                 let logits = network.logits(inputs, &device).into_data();
                 let mut scores: Vec<f32> = logits.iter().collect();
