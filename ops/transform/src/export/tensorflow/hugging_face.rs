@@ -146,8 +146,8 @@ impl Rules {
             found = replaced(nodes, &found, &placeholder.to_string(), &rewrite);
         }
         let keys: crate::Strings = self.tokens.iter().map(|(token, _)| token).collect();
-        let ids = self.tokens.iter().map(|(_, id)| *id).collect();
-        let table = nodes.table_from(&keys.into(), ids);
+        let ids: Vec<i64> = self.tokens.iter().map(|(_, id)| *id).collect();
+        let table = nodes.table_from(&keys.into(), &ids.into());
         let pieces =
             tf_text::wordpiece(nodes, &found, &table, &self.prefix, &self.unknown, 1 << 30);
         let unknown = nodes.scalar(self.unknown_id);

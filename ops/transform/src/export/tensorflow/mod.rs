@@ -210,13 +210,10 @@ fn placeholder(
     let indices = fed("_indices", DType::Int64, &[-1, 2]);
     let shape = fed("_shape", DType::Int64, &[2]);
     let info = sparse_info(ty.dtype, &values, &indices, &shape);
-    // Row r begins behind the values of rows before it.
     let rows_of = column_of(nodes, &indices, 0);
-    let (n, one) = (nodes.slice(&shape, DType::Int64, 0, 1), nodes.scalar(1i64));
+    let n = nodes.slice(&shape, DType::Int64, 0, 1);
     let n = nodes.reshape(&n, DType::Int64, &[]);
-    let n = nodes.ints("AddV2", &n, &one);
-    let rows = nodes.range(&n);
-    let splits = nodes.bound("LowerBound", &rows_of, &rows, DType::Int64);
+    let splits = nodes.splits_by(&rows_of, &n);
     (info, Column { values, splits: vec![splits] })
 }
 

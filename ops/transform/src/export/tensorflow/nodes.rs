@@ -430,7 +430,7 @@ impl Nodes {
                 id += 1;
                 Ok(())
             })?;
-            return Ok(self.table_from(&tokens.finish()?.into(), ids));
+            return Ok(self.table_from(&tokens.finish()?.into(), &ids.into()));
         }
         let shared = format!("{}_table", vocabulary.file_name);
         let attrs = [
@@ -486,21 +486,22 @@ impl Nodes {
                 unique.finish()?.into()
             }
         };
-        Ok(self.table_from(&keys, places))
+        Ok(self.table_from(&keys, &places.into()))
     }
 
-    /// A table from constant keys, none of which is there twice, to constant ids.
-    pub fn table_from(&mut self, keys: &Values, ids: Vec<i64>) -> Out {
-        let dtype = keys.dtype();
-        let (keys, ids) = (self.constant(keys, &[ids.len() as i64]), self.list(ids));
+    /// A table from constant keys, none of which is there twice, to as many constants.
+    pub fn table_from(&mut self, keys: &Values, values: &Values) -> Out {
+        let (of_keys, of_values) = (keys.dtype(), values.dtype());
+        let n = keys.len() as i64;
+        let (keys, values) = (self.constant(keys, &[n]), self.constant(values, &[n]));
         let attrs = [
-            ("key_dtype", of_type(dtype)),
-            ("value_dtype", of_type(DType::Int64)),
+            ("key_dtype", of_type(of_keys)),
+            ("value_dtype", of_type(of_values)),
             ("shared_name", of_text(&format!("{}_table", keys.0))),
         ];
         let table = self.node("HashTableV2", &[], attrs);
-        let attrs = [("Tkey", of_type(dtype)), ("Tval", of_type(DType::Int64))];
-        let initializer = self.node("InitializeTableV2", &[&table, &keys, &ids], attrs);
+        let attrs = [("Tkey", of_type(of_keys)), ("Tval", of_type(of_values))];
+        let initializer = self.node("InitializeTableV2", &[&table, &keys, &values], attrs);
         if !self.initializers.contains(&initializer.0) {
             self.initializers.push(initializer.0);
         }

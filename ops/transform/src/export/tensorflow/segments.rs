@@ -236,6 +236,13 @@ impl Nodes {
         }
     }
 
+    /// Whether int64 values are from the first of two others up to below the second.
+    pub fn within(&mut self, x: &Out, from: &Out, below: &Out) -> Out {
+        let from = self.typed("GreaterEqual", DType::Int64, &[x, from]);
+        let below = self.typed("Less", DType::Int64, &[x, below]);
+        self.node("LogicalAnd", &[&from, &below], [])
+    }
+
     /// The values at places of a constant list; 0, or '', at a place that is not in it.
     pub fn at(&mut self, list: &Values, places: &Out) -> Out {
         let (dtype, int) = (list.dtype(), DType::Int64);
@@ -250,9 +257,7 @@ impl Nodes {
         };
         let list = self.concat(&[&list, &none], dtype, 0);
         let (zero, n) = (self.scalar(0i64), self.scalar(n));
-        let from = self.typed("GreaterEqual", int, &[places, &zero]);
-        let to = self.typed("Less", int, &[places, &n]);
-        let there = self.node("LogicalAnd", &[&from, &to], []);
+        let there = self.within(places, &zero, &n);
         let places = self.select(&there, places, &n, int);
         self.gather(&list, dtype, &places)
     }

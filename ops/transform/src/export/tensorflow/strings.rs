@@ -141,24 +141,10 @@ impl Nodes {
     }
 
     /// What a list of texts is mapped to by a table; '' for other texts.
-    pub fn mapped(&mut self, name: &str, pairs: &[(String, String)], x: &Out) -> Out {
-        let attrs = [
-            ("key_dtype", of_type(STRING)),
-            ("value_dtype", of_type(STRING)),
-            ("shared_name", of_text(name)),
-        ];
-        let before = self.nodes.len();
-        let table = self.node("HashTableV2", &[], attrs);
-        if self.nodes.len() > before {
-            let list = |nodes: &mut Nodes, texts: crate::Strings| {
-                nodes.constant(&texts.into(), &[pairs.len() as i64])
-            };
-            let keys = list(self, pairs.iter().map(|(key, _)| key).collect());
-            let values = list(self, pairs.iter().map(|(_, value)| value).collect());
-            let attrs = [("Tkey", of_type(STRING)), ("Tval", of_type(STRING))];
-            let filled = self.node("InitializeTableV2", &[&table, &keys, &values], attrs);
-            self.initializers.push(filled.0);
-        }
+    pub fn mapped(&mut self, pairs: &[(String, String)], x: &Out) -> Out {
+        let keys: crate::Strings = pairs.iter().map(|(key, _)| key).collect();
+        let values: crate::Strings = pairs.iter().map(|(_, value)| value).collect();
+        let table = self.table_from(&keys.into(), &values.into());
         let none = self.text("");
         let attrs = [("Tin", of_type(STRING)), ("Tout", of_type(STRING))];
         self.node("LookupTableFindV2", &[&table, x, &none], attrs)

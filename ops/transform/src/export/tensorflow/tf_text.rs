@@ -195,9 +195,7 @@ pub fn model_inputs(
         let from = nodes.slice_rows(&text.splits);
         let from = nodes.ints("AddV2", &from, &begins[number]);
         let ends = nodes.ints("AddV2", &next, &length);
-        let behind = nodes.typed("GreaterEqual", int, &[&places, &next]);
-        let before = nodes.typed("Less", int, &[&places, &ends]);
-        let inside = nodes.node("LogicalAnd", &[&behind, &before], []);
+        let inside = nodes.within(&places, &next, &ends);
         let place = nodes.ints("Sub", &places, &next);
         let source = nodes.ints("AddV2", &place, &from);
         at = nodes.select(&inside, &source, &at, int);
@@ -205,6 +203,7 @@ pub fn model_inputs(
         at = nodes.select(&is_end, &end, &at, int);
         let own = nodes.scalar(number as i64);
         // Padding has the type of the second text in TFX's layout, none in the other.
+        let behind = nodes.typed("GreaterEqual", int, &[&places, &next]);
         let of_text = if truncation.is_none() {
             behind
         } else {

@@ -58,7 +58,7 @@ pub(in super::super) const REDUCE_MEAN: Op = Op {
             Fold { end: |sum, n| sum / n as f64, ..SUM_F64 },
         )
     })
-    .tensorflow(Export::Nodes(mean)),
+    .tensorflow(Export::Nodes(|nodes, call, columns| of_groups(nodes, call, columns, mean))),
 };
 
 /// The product of a row.
@@ -95,7 +95,9 @@ pub(in super::super) const REDUCE_MIN: Op = Op {
             Fold { first: f64::INFINITY, fold: minimum, ..SUM_F64 },
         )
     })
-    .tensorflow(Export::Nodes(|nodes, call, columns| extreme(nodes, call, columns, "Min"))),
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        of_groups(nodes, call, columns, |nodes, groups| extremes(nodes, groups, "Min"))
+    })),
 };
 
 /// The greatest of a row.
@@ -113,7 +115,9 @@ pub(in super::super) const REDUCE_MAX: Op = Op {
             Fold { first: f64::NEG_INFINITY, fold: maximum, ..SUM_F64 },
         )
     })
-    .tensorflow(Export::Nodes(|nodes, call, columns| extreme(nodes, call, columns, "Max"))),
+    .tensorflow(Export::Nodes(|nodes, call, columns| {
+        of_groups(nodes, call, columns, |nodes, groups| extremes(nodes, groups, "Max"))
+    })),
 };
 
 /// Whether any of a row is true.
@@ -124,7 +128,11 @@ pub(in super::super) const REDUCE_ANY: Op = Op {
     examples: &["math.reduce_any(flags)", "math.reduce_any(math.equal(svec, 'a'), axis=1)"],
     params: PARAMS,
     kind: map(bools, |call| folded(call, Fold { first: 0u8, fold: |a, b| a | b, end: |a, _| a }))
-        .tensorflow(Export::Nodes(|nodes, call, columns| any_or_all(nodes, call, columns, "Max"))),
+        .tensorflow(Export::Nodes(|nodes, call, columns| {
+            of_groups(nodes, call, columns, |nodes, groups| {
+                groups.any(nodes, "Max", &groups.values)
+            })
+        })),
 };
 
 /// Whether all of a row are true.
@@ -135,7 +143,11 @@ pub(in super::super) const REDUCE_ALL: Op = Op {
     examples: &["math.reduce_all(flags)", "math.reduce_all(math.equal(svec, 'a'))"],
     params: PARAMS,
     kind: map(bools, |call| folded(call, Fold { first: 1u8, fold: |a, b| a & b, end: |a, _| a }))
-        .tensorflow(Export::Nodes(|nodes, call, columns| any_or_all(nodes, call, columns, "Min"))),
+        .tensorflow(Export::Nodes(|nodes, call, columns| {
+            of_groups(nodes, call, columns, |nodes, groups| {
+                groups.any(nodes, "Min", &groups.values)
+            })
+        })),
 };
 
 const POSITION: &str =
@@ -148,8 +160,11 @@ pub(in super::super) const ARGMAX: Op = Op {
     semantics: POSITION,
     examples: &["math.argmax(vec)", "math.argmax(ns)", "math.argmax(ds, axis=1)"],
     params: PARAMS,
-    kind: map(positions, |call| position(call, false))
-        .tensorflow(Export::Nodes(|nodes, call, columns| place_of(nodes, call, columns, "Max"))),
+    kind: map(positions, |call| position(call, false)).tensorflow(Export::Nodes(
+        |nodes, call, columns| {
+            of_groups(nodes, call, columns, |nodes, groups| place_of(nodes, groups, "Max"))
+        },
+    )),
 };
 
 /// Where the least of a row is.
@@ -159,8 +174,11 @@ pub(in super::super) const ARGMIN: Op = Op {
     semantics: "NaN is greater than everything; of equals the first counts. -1 without values.",
     examples: &["math.argmin(vec)", "math.argmin(ns)", "math.argmin(ds, axis=1)"],
     params: PARAMS,
-    kind: map(positions, |call| position(call, true))
-        .tensorflow(Export::Nodes(|nodes, call, columns| place_of(nodes, call, columns, "Min"))),
+    kind: map(positions, |call| position(call, true)).tensorflow(Export::Nodes(
+        |nodes, call, columns| {
+            of_groups(nodes, call, columns, |nodes, groups| place_of(nodes, groups, "Min"))
+        },
+    )),
 };
 
 const fn map(
@@ -265,23 +283,32 @@ fn position_of<T: Native>(
     })
 }
 
-fn fold(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column], what: &str) -> Result<Vec<Column>> {
+/// The results of groups, each of which `fold` makes one value of.
+fn of_groups(
+    nodes: &mut Nodes,
+    call: &Call<'_>,
+    columns: &[Column],
+    fold: impl FnOnce(&mut Nodes, &Segments) -> Out,
+) -> Result<Vec<Column>> {
     let groups = Segments::new(nodes, call, &columns[0])?;
-    let folded = groups.fold(nodes, what, &groups.values, groups.dtype);
+    let folded = fold(nodes, &groups);
     groups.result(nodes, call, &columns[0], &folded)
 }
 
-fn mean(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {
-    let groups = Segments::new(nodes, call, &columns[0])?;
+fn fold(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column], what: &str) -> Result<Vec<Column>> {
+    of_groups(nodes, call, columns, |nodes, groups| {
+        groups.fold(nodes, what, &groups.values, groups.dtype)
+    })
+}
+
+fn mean(nodes: &mut Nodes, groups: &Segments) -> Out {
     let sum = groups.fold(nodes, "Sum", &groups.values, groups.dtype);
     let n = groups.counts(nodes);
-    let mean = if groups.dtype == DType::Int64 {
-        divided(nodes, "TruncateDiv", &sum, &n)
-    } else {
-        let n = nodes.cast(&n, DType::Int64, groups.dtype);
-        nodes.typed("RealDiv", groups.dtype, &[&sum, &n])
-    };
-    groups.result(nodes, call, &columns[0], &mean)
+    if groups.dtype == DType::Int64 {
+        return divided(nodes, "TruncateDiv", &sum, &n);
+    }
+    let n = nodes.cast(&n, DType::Int64, groups.dtype);
+    nodes.typed("RealDiv", groups.dtype, &[&sum, &n])
 }
 
 /// The extreme of each group, without regard to NaN. TensorFlow begins with the last finite number, ours
@@ -312,37 +339,9 @@ fn extremes(nodes: &mut Nodes, groups: &Segments, what: &str) -> Out {
     nodes.select(&nan, &not, &found, dtype)
 }
 
-fn extreme(
-    nodes: &mut Nodes,
-    call: &Call<'_>,
-    columns: &[Column],
-    what: &str,
-) -> Result<Vec<Column>> {
-    let groups = Segments::new(nodes, call, &columns[0])?;
-    let found = extremes(nodes, &groups, what);
-    groups.result(nodes, call, &columns[0], &found)
-}
-
-fn any_or_all(
-    nodes: &mut Nodes,
-    call: &Call<'_>,
-    columns: &[Column],
-    what: &str,
-) -> Result<Vec<Column>> {
-    let groups = Segments::new(nodes, call, &columns[0])?;
-    let found = groups.any(nodes, what, &groups.values);
-    groups.result(nodes, call, &columns[0], &found)
-}
-
 /// The first place whose value is the group's extreme. NaN comes after everything: it counts only where
 /// there is nothing else.
-fn place_of(
-    nodes: &mut Nodes,
-    call: &Call<'_>,
-    columns: &[Column],
-    what: &str,
-) -> Result<Vec<Column>> {
-    let groups = Segments::new(nodes, call, &columns[0])?;
+fn place_of(nodes: &mut Nodes, groups: &Segments, what: &str) -> Out {
     let (dtype, bool) = (groups.dtype, DType::Bool);
     let candidates = if dtype == DType::Int64 {
         let best = groups.fold(nodes, what, &groups.values, dtype);
@@ -353,7 +352,7 @@ fn place_of(
         let least = if what == "Min" { f64::INFINITY } else { f64::NEG_INFINITY };
         let least = nodes.number(dtype, least);
         let values = nodes.select(&nan, &least, &groups.values, dtype);
-        let best = bounded(nodes, &groups, what, &values);
+        let best = bounded(nodes, groups, what, &values);
         let best = groups.spread(nodes, &best, dtype);
         let is_best = nodes.typed("Equal", dtype, &[&values, &best]);
         let all_nan = groups.any(nodes, "Min", &nan);
@@ -367,8 +366,7 @@ fn place_of(
     let place = groups.fold(nodes, "Min", &places, DType::Int64);
     let none = nodes.typed("Equal", DType::Int64, &[&place, &far]);
     let minus = nodes.scalar(-1i64);
-    let place = nodes.select(&none, &minus, &place, DType::Int64);
-    groups.result(nodes, call, &columns[0], &place)
+    nodes.select(&none, &minus, &place, DType::Int64)
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(in super::super) const LOWER: Op = Op {
         })
     })
     .tensorflow(Export::Nodes(|nodes, call, columns| {
-        cased_there(nodes, call, columns, "StringLower", "lower_case", str::to_lowercase)
+        cased_there(nodes, call, columns, "StringLower", str::to_lowercase)
     })),
 };
 
@@ -55,7 +55,7 @@ pub(in super::super) const UPPER: Op = Op {
         })
     })
     .tensorflow(Export::Nodes(|nodes, call, columns| {
-        cased_there(nodes, call, columns, "StringUpper", "upper_case", str::to_uppercase)
+        cased_there(nodes, call, columns, "StringUpper", str::to_uppercase)
     })),
 };
 
@@ -198,7 +198,6 @@ fn cased_there(
     call: &Call<'_>,
     columns: &[Column],
     ascii: &str,
-    name: &str,
     case: fn(&str) -> String,
 ) -> Result<Vec<Column>> {
     let x = &columns[0];
@@ -219,7 +218,7 @@ fn cased_there(
         if case("\u{3a3}") == "\u{3c3}" {
             texts = nodes.rewritten(&texts, &final_sigma(), "\\1\u{3c2}\\2", true);
         }
-        looked_up(nodes, &texts, name, &pairs)
+        looked_up(nodes, &texts, &pairs)
     });
     Ok(vec![x.with_values(nodes.shaped(&cased, call.ty("x")?))])
 }
@@ -240,9 +239,9 @@ fn in_those(
 }
 
 /// Nodes of a list of valid texts with characters replaced by a table.
-fn looked_up(nodes: &mut Nodes, flat: &Out, name: &str, pairs: &[(String, String)]) -> Out {
+fn looked_up(nodes: &mut Nodes, flat: &Out, pairs: &[(String, String)]) -> Out {
     let (chars, of) = nodes.chars(flat);
-    let found = nodes.mapped(name, pairs, &chars);
+    let found = nodes.mapped(pairs, &chars);
     let none = nodes.text("");
     let unknown = nodes.typed("Equal", DType::String, &[&found, &none]);
     let chars = nodes.select(&unknown, &chars, &found, DType::String);
@@ -270,9 +269,7 @@ fn normalized_there(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> R
     if !pairs.is_empty() {
         let class: String = pairs.iter().map(|(from, _)| &**from).collect();
         let has = nodes.full_match(&flat, &format!(r"\C*[{class}]\C*"));
-        flat = in_those(nodes, &flat, &flat, &has, |nodes, texts| {
-            looked_up(nodes, texts, &format!("later_{name}"), &pairs)
-        });
+        flat = in_those(nodes, &flat, &flat, &has, |nodes, texts| looked_up(nodes, texts, &pairs));
     }
     let normal = nodes.node("NormalizeUTF8", &[&flat], [("normalization_form", of_text(name))]);
     Ok(vec![x.with_values(nodes.shaped(&normal, call.ty("x")?))])

@@ -316,14 +316,8 @@ fn cut(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Col
     let end = size.map_or(usize::MAX, |size| begin.saturating_add(size));
     let clamp = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let (begin, end) = (nodes.scalar(clamp(begin)), nodes.scalar(clamp(end)));
-    let from = nodes.typed("GreaterEqual", DType::Int64, &[&groups.places, &begin]);
-    let to = nodes.typed("Less", DType::Int64, &[&groups.places, &end]);
-    let kept = nodes.node("LogicalAnd", &[&from, &to], []);
-    let ones = nodes.cast(&kept, DType::Bool, DType::Int64);
-    let lengths = groups.fold(nodes, "Sum", &ones, DType::Int64);
-    let splits = nodes.splits(&lengths);
-    let values = nodes.kept(&groups.values, ty.dtype, &kept);
-    Ok(vec![Column { values, splits: vec![splits] }])
+    let kept = nodes.within(&groups.places, &begin, &end);
+    Ok(vec![nodes.lists_of(&groups.values, ty.dtype, &groups, &kept)])
 }
 
 fn reversed(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<Column>> {

@@ -159,11 +159,7 @@ fn masked(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec<
     let all = nodes.like(&x.values, ty.dtype, DType::Bool, 1.0);
     let mask = nodes.node("LogicalAnd", &[&all, &operands[1]], []);
     let mask = nodes.reshape(&mask, DType::Bool, &[-1]);
-    let ones = nodes.cast(&mask, DType::Bool, DType::Int64);
-    let lengths = groups.fold(nodes, "Sum", &ones, DType::Int64);
-    let splits = nodes.splits(&lengths);
-    let values = nodes.kept(&groups.values, ty.dtype, &mask);
-    Ok(vec![Column { values, splits: vec![splits] }])
+    Ok(vec![nodes.lists_of(&groups.values, ty.dtype, &groups, &mask)])
 }
 
 #[cfg(test)]

@@ -325,9 +325,7 @@ fn assigned(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Ve
     let index = nodes.ints("AddV2", &zeros, &operands[1]);
     let index = nodes.reshape(&index, int, &[-1]);
     let [zero, minus, end] = [0, -1, n].map(|n| nodes.scalar(n));
-    let from = nodes.typed("GreaterEqual", int, &[&index, &zero]);
-    let to = nodes.typed("Less", int, &[&index, &end]);
-    let there = nodes.node("LogicalAnd", &[&from, &to], []);
+    let there = nodes.within(&index, &zero, &end);
     let safe = nodes.select(&there, &index, &zero, int);
     let lists = nodes.constant(boundaries, &[n, each]);
     let lists = nodes.gather(&lists, float, &safe);

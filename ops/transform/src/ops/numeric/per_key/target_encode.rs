@@ -444,15 +444,13 @@ fn encoded(nodes: &mut Nodes, call: &Call<'_>, columns: &[Column]) -> Result<Vec
     let (operands, structure, _) = nodes.operands(call, params, columns)?;
     let [zero, unseen, none] = [0, n_keys, width - 1].map(|n| nodes.scalar(n));
     // A key or fold that is not there has the last row or column.
-    let within = |nodes: &mut Nodes, x: &Out, n: &Out| {
-        let from = nodes.typed("GreaterEqual", int, &[x, &zero]);
-        let to = nodes.typed("Less", int, &[x, n]);
-        let there = nodes.node("LogicalAnd", &[&from, &to], []);
+    let or_last = |nodes: &mut Nodes, x: &Out, n: &Out| {
+        let there = nodes.within(x, &zero, n);
         nodes.select(&there, x, n, int)
     };
-    let row = within(nodes, &operands[0], &unseen);
+    let row = or_last(nodes, &operands[0], &unseen);
     let column = match operands.get(1) {
-        Some(fold) => within(nodes, fold, &none),
+        Some(fold) => or_last(nodes, fold, &none),
         None => none.clone(),
     };
     let width = nodes.scalar(width);
