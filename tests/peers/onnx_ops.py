@@ -3,10 +3,11 @@ python onnx_ops.py DIR [OP …]. Integers and strings must be equal, floats with
 place; exits with 1 where they are not. With --mutate one constant of each graph is changed, and where it is
 not seen is said."""
 
-import collections, glob, json, os, resource, sys
+import collections, os, resource
 import numpy as np
 import onnx
 import onnxruntime
+from cases import first_wrong, judge, others, values_of
 
 # exp, log, tanh and powers are other polynomials there, 2 ulps off at most; all else gives the same bits.
 ULPS = 4
@@ -14,17 +15,7 @@ ULPS = 4
 KNOWN = {}
 # Examples that answer the same whatever their constants are.
 BLIND = {"dates.diff: dates.diff(when, when)"}  # 0 whatever it is divided by
-TYPES = {"bool": np.bool_, "int64": np.int64, "float32": np.float32, "float64": np.float64}
-
-
-def values_of(column):
-    if column["dtype"] == "string":
-        return np.array([bytes.fromhex(v).decode() for v in column["values"]], dtype=object)
-    if column["dtype"] == "float32":
-        return np.array(column["values"], dtype=np.uint32).view(np.float32)
-    if column["dtype"] == "float64":
-        return np.array(column["values"], dtype=np.uint64).view(np.float64)
-    return np.array(column["values"], dtype=TYPES[column["dtype"]])
+FARTHEST = collections.Counter()
 
 
 def off(found, expected, ulps):
@@ -43,10 +34,7 @@ def off(found, expected, ulps):
         ulps[int(max([0, *distance[~same & ~wrong]]))] += 1
     else:
         wrong = found != expected
-    if wrong.any():
-        i = int(np.argmax(wrong))
-        return f"{int(wrong.sum())} of {len(wrong)} differ, the first at {i}: {found[i]!r}, {expected[i]!r} expected"
-    return None
+    return first_wrong(found, expected, wrong)
 
 
 def part(column, first, rows):
@@ -80,7 +68,7 @@ def run(model, case):
 def answers(session, case):
     feeds = {}
     for column in case["inputs"]:
-        values = values_of(column)
+        values = values_of(column, bytes.decode)
         if column["splits"]:
             feeds[column["name"] + ".row_splits"] = np.array(column["splits"][0], np.int64)
         else:
@@ -109,23 +97,10 @@ def compare_part(answers, case, ulps):
                 return "values are in other rows"
         elif list(answer.shape) != [case["rows"]] + column["shape"]:
             return f"the shape is {answer.shape}"
-        wrong = off(np.asarray(answer), values_of(column), ulps)
+        wrong = off(np.asarray(answer), values_of(column, bytes.decode), ulps)
         if wrong:
             return wrong
     return None
-
-
-def others(values):
-    """Other values of a constant."""
-    if values.dtype == object:
-        return [values + "~"]
-    if values.dtype == bool:
-        return [~values]
-    one = values.dtype.type(1)
-    if values.dtype.kind == "f":
-        small = np.isfinite(values) & (np.abs(values) < 1e6)
-        return [np.where(small, values + one, values.dtype.type(0.5))]
-    return [values + one, -7 - values]
 
 
 def mutants(model):
@@ -147,7 +122,7 @@ def mutants(model):
         if constant.name in shapes or not values.size:
             continue
         tensors = [onnx.numpy_helper.from_array(np.asarray(other, values.dtype), constant.name)
-                   for other in others(values)]
+                   for other in others(values, "~")]
         yield constant.name, [changed(lambda graph: graph.initializer[i].CopyFrom(t)) for t in tensors]
     for i, node in enumerate(graph.node):
         for j, attribute in enumerate(node.attribute):
@@ -185,42 +160,8 @@ def mutated(place, case):
     return len(models) - len(unseen), unseen
 
 
-def main():
-    arguments = [argument for argument in sys.argv[1:] if argument != "--mutate"]
-    count, failed, ulps = collections.Counter(), [], collections.Counter()
-    for place in sorted(glob.glob(os.path.join(arguments[0], "*", "model.onnx"))):
-        place = os.path.dirname(place)
-        case = json.load(open(os.path.join(place, "onnx.json")))
-        if len(arguments) > 1 and not any(case["op"].startswith(name) for name in arguments[1:]):
-            continue
-        title = f"{case['op']}: {case['example']}"
-        if "--mutate" in sys.argv:
-            seen, unseen = mutated(place, case)
-            count["seen"] += seen
-            count["unseen"] += len(unseen)
-            if unseen:
-                print(f"{title}: {', '.join(unseen)} changed, and nothing differs")
-            if unseen and not seen and title not in BLIND:
-                failed.append(title)
-            continue
-        try:
-            wrong = compare(run(os.path.join(place, "model.onnx"), case), case, ulps)
-        except Exception as error:
-            wrong = f"{type(error).__name__}: {str(error)[:600]}"
-        known = KNOWN.get(title) if wrong else None
-        count["known" if known else "failed" if wrong else "equal"] += 1
-        if known:
-            print(f"known: {title}: {known}: {wrong}")
-        elif wrong:
-            failed.append(f"{title}: {wrong}")
-    print("\n".join(failed))
-    if "--mutate" in sys.argv:
-        print(f"{count['seen']} changed constants are seen, {count['unseen']} are not")
-        sys.exit(bool(failed) or not count["seen"])
-    print(f"onnxruntime {onnxruntime.__version__}: {count['equal']} examples equal, {count['known']} "
-          f"differ for a known reason, {count['failed']} not; the farthest of floats that are compared, in ulps: "
-          f"{dict(sorted(ulps.items()))}")
-    sys.exit(bool(failed) or not count["equal"])
+def check(place, case):
+    return compare(run(os.path.join(place, "model.onnx"), case), case, FARTHEST)
 
 
-main()
+judge(f"onnxruntime {onnxruntime.__version__}", "model.onnx", "onnx.json", check, mutated, KNOWN, BLIND, FARTHEST)

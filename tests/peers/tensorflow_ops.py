@@ -3,7 +3,7 @@ python tensorflow_ops.py DIR [OP …]. Integers and strings must be equal, float
 place; exits with 1 where they are not. With --mutate one constant of each graph is changed, and where it is
 not seen is said."""
 
-import collections, glob, json, os, sys
+import collections, os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 import numpy as np
@@ -13,9 +13,10 @@ try:
     import tensorflow_text  # its operations
 except ImportError:
     pass
+from cases import first_wrong, judge, others, values_of
 
 ULPS = 1
-FARTHEST = []
+FARTHEST = collections.Counter()
 # Where TensorFlow's own kernels differ from IEEE 754 on rare values.
 KNOWN = {
     "math.floordiv: x // y": "a quotient below the normal numbers is 0 there, before it is rounded down",
@@ -29,17 +30,7 @@ BLIND = {
     "tft.compute_and_apply_vocabulary: tft.compute_and_apply_vocabulary(nvec, default_value=99, "
     "frequency_threshold=2)",  # the tokens are in a file, and the default is not needed
 }
-TYPES = {"bool": np.bool_, "int64": np.int64, "float32": np.float32, "float64": np.float64}
 
-
-def values_of(column):
-    if column["dtype"] == "string":
-        return np.array([bytes.fromhex(v) for v in column["values"]], dtype=object)
-    if column["dtype"] == "float32":
-        return np.array(column["values"], dtype=np.uint32).view(np.float32)
-    if column["dtype"] == "float64":
-        return np.array(column["values"], dtype=np.uint64).view(np.float64)
-    return np.array(column["values"], dtype=TYPES[column["dtype"]])
 
 
 def feed(info, column, rows, feeds):
@@ -96,14 +87,11 @@ def off(found, expected):
         same = small | np.isnan(found) & np.isnan(expected)
         flip = lambda v: np.where(v < 0, -(v + 2 ** (31 if ints is np.int32 else 63)), v)
         distance = np.abs(flip(a) - flip(b))
-        FARTHEST.append(int(distance[~small & np.isfinite(found) & np.isfinite(expected)].max(initial=0)))
+        FARTHEST[int(distance[~small & np.isfinite(found) & np.isfinite(expected)].max(initial=0))] += 1
         wrong = ~same & ((distance > ULPS) | (np.isnan(found) != np.isnan(expected)))
     else:
         wrong = found != expected
-    if wrong.any():
-        i = int(np.argmax(wrong))
-        return f"{int(wrong.sum())} of {len(wrong)} differ, the first at {i}: {found[i]!r}, {expected[i]!r} expected"
-    return None
+    return first_wrong(found, expected, wrong)
 
 
 def check(place, case):
@@ -156,18 +144,6 @@ SHAPES = {"Reshape": 1, "GatherV2": 2, "Slice": 1, "Fill": 0, "ConcatV2": -1, "C
           "Min": 1, "OneHot": 1, "RaggedTensorToTensor": 0, "BroadcastTo": 1, "UniqueV2": 1}
 
 
-def others(values):
-    """Other values of a constant."""
-    if values.dtype == object:
-        return [np.vectorize(lambda text: text + b"~", otypes=[object])(values)]
-    if values.dtype == bool:
-        return [~values]
-    if values.dtype.kind == "f":
-        small = np.isfinite(values) & (np.abs(values) < 1e6)
-        return [np.where(small, values + 1, 0.5).astype(values.dtype)]
-    return [values + 1, -7 - values]
-
-
 def mutants(place):
     """The graph with one constant changed, for each of its constants that is no shape or axis."""
     model = saved_model_pb2.SavedModel()
@@ -187,7 +163,7 @@ def mutants(place):
         values = tf.make_ndarray(node.attr["value"].tensor)
         if values.size and values.dtype != np.int32:
             kept = node.attr["value"].tensor.SerializeToString()
-            for other in others(values):
+            for other in others(values, b"~"):
                 changed = tf.make_tensor_proto(other, dtype=values.dtype, shape=values.shape)
                 node.attr["value"].tensor.CopyFrom(changed)
                 yield name, meta
@@ -213,43 +189,4 @@ def mutated(place, case):
     return len(found) - len(unseen), unseen
 
 
-def main():
-    arguments = [argument for argument in sys.argv[1:] if argument != "--mutate"]
-    count, failed = collections.Counter(), []
-    for place in sorted(glob.glob(os.path.join(arguments[0], "*", "case.json"))):
-        place = os.path.dirname(place)
-        case = json.load(open(os.path.join(place, "case.json")))
-        if not os.path.exists(os.path.join(place, "model")):
-            continue
-        if len(arguments) > 1 and not any(case["op"].startswith(name) for name in arguments[1:]):
-            continue
-        title = f"{case['op']}: {case['example']}"
-        if "--mutate" in sys.argv:
-            seen, unseen = mutated(place, case)
-            count["seen"] += seen
-            count["unseen"] += len(unseen)
-            if unseen:
-                print(f"{title}: {', '.join(unseen)} changed, and nothing differs")
-            if unseen and not seen and title not in BLIND:
-                failed.append(title)
-            continue
-        try:
-            wrong = check(place, case)
-        except Exception as error:
-            wrong = f"{type(error).__name__}: {str(error)[:600]}"
-        known = KNOWN.get(title) if wrong else None
-        count["known" if known else "failed" if wrong else "equal"] += 1
-        if known:
-            print(f"known: {title}: {known}: {wrong}")
-        elif wrong:
-            failed.append(f"{title}: {wrong}")
-    print("\n".join(failed))
-    if "--mutate" in sys.argv:
-        print(f"{count['seen']} changed constants are seen, {count['unseen']} are not")
-        sys.exit(bool(failed) or not count["seen"])
-    print(f"TensorFlow {tf.__version__}: {count['equal']} examples equal, {count['known']} "
-          f"differ for a known reason, {count['failed']} not; the farthest of each, in ulps: {dict(sorted(collections.Counter(FARTHEST).items()))}")
-    sys.exit(bool(failed) or not count["equal"])
-
-
-main()
+judge(f"TensorFlow {tf.__version__}", "model", "case.json", check, mutated, KNOWN, BLIND, FARTHEST)
