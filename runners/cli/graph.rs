@@ -70,7 +70,7 @@ enum Runtime {
     /// `transform_fn`, `transformed_metadata` and `metadata` as TensorFlow Transform writes them, and
     /// `serving`, a SavedModel that takes serialized tf.Examples
     Tensorflow,
-    /// One file for onnxruntime, which columns are fed to as tensors
+    /// One file for onnxruntime, which columns are fed to as tensors: opset 20, and 4 of `ai.onnx.ml`
     Onnx,
 }
 

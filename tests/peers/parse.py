@@ -7,14 +7,17 @@ Makes data, statistics, schemas and anomalies with Frazil in every form, loads t
 TFDV the same questions of them: their answers have to be equal.
 """
 
+import base64
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 
 import tensorflow_data_validation as tfdv
 from google.protobuf import json_format, text_format
+from tensorflow_data_validation.utils.display_util import get_statistics_html
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 PROGRAM = str(pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "target/debug/frazil").resolve())
@@ -82,6 +85,12 @@ def main():
         frazil("stats", data, "-q", "-o", folder / "statistics.tfrecord")
         same("statistics by tfdv.load_statistics", tfdv.load_statistics(str(folder / "statistics.tfrecord")), statistics)
         same("statistics by tfdv.load_stats_binary", tfdv.load_stats_binary(str(folder / "statistics.pb")), statistics)
+        shown = get_statistics_html(tfdv.load_statistics(str(folder / "statistics.tfrecord")))
+        inside = re.search(r'proto-input="([^"]+)"', shown).group(1)
+        drawn = statistics_pb2.DatasetFeatureStatisticsList.FromString(base64.b64decode(inside))
+        # The name of a dataset is what the page calls it.
+        drawn.datasets[0].name = statistics.datasets[0].name
+        same("statistics inside of tfdv's get_statistics_html", drawn, statistics)
 
         schema = forms(
             folder, "schema", lambda to: frazil("schema", "infer", folder / "statistics.pb", "-o", to), schema_pb2.Schema
