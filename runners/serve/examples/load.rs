@@ -5,6 +5,8 @@
 //!     connections=8 pid=$(pidof frazil)
 //! ```
 //!
+//! `path=` asks a server that has other paths than TensorFlow Serving.
+//!
 //! At a rate, a request's latency counts from when it was to be sent: a server that stalls is not spared
 //! the requests that would have come meanwhile. `rate=0` sends one request after the other.
 #![allow(clippy::unwrap_used)]
@@ -17,18 +19,19 @@ use std::time::{Duration, Instant};
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [address, model, body, options @ ..] = &args[..] else {
-        eprintln!("ADDRESS MODEL BODY [rate=N] [seconds=N] [connections=N] [pid=N]");
+        eprintln!("ADDRESS MODEL BODY [rate=N] [seconds=N] [connections=N] [pid=N] [path=PATH]");
         return;
     };
-    let option = |name: &str, default: u64| {
-        let value = options.iter().find_map(|o| o.strip_prefix(name)?.strip_prefix('='));
-        value.map_or(default, |value| value.parse().unwrap())
-    };
+    let text = |name: &str| options.iter().find_map(|o| o.strip_prefix(name)?.strip_prefix('='));
+    let option =
+        |name: &str, default: u64| text(name).map_or(default, |value| value.parse().unwrap());
     let (rate, connections) = (option("rate", 1000), option("connections", 8).max(1));
     let (seconds, pid) = (option("seconds", 10), option("pid", 0));
+    let path = text("path").map_or_else(|| format!("/v1/models/{model}:predict"), str::to_owned);
     let body = std::fs::read(body).unwrap();
     let mut request = format!(
-        "POST /v1/models/{model}:predict HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
         body.len()
     )
     .into_bytes();
