@@ -147,9 +147,22 @@ fn of_file(file: &InputFile) -> Result<Option<&'static Format>> {
 
 fn by_name(format: &Format, path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-    format.extensions.iter().any(|ending| {
-        name.strip_suffix(ending).is_some_and(|stem| stem.ends_with('.') && stem.len() > 1)
-    })
+    let ends = |name: &str, separators: &[char]| {
+        format.extensions.iter().any(|ending| {
+            name.strip_suffix(ending)
+                .is_some_and(|stem| stem.ends_with(separators) && stem.len() > 1)
+        })
+    };
+    // TFX calls the files of examples `data_tfrecord-00000-of-00001.gz`.
+    ends(&name, &['.']) || before_numbers(&name).is_some_and(|stem| ends(stem, &['.', '_']))
+}
+
+/// What comes before the numbers in `NAME-00000-of-00001`, with or without `.gz` behind them.
+fn before_numbers(name: &str) -> Option<&str> {
+    let (rest, count) = name.strip_suffix(".gz").unwrap_or(name).rsplit_once("-of-")?;
+    let (stem, index) = rest.rsplit_once('-')?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    (is_number(index) && is_number(count)).then_some(stem)
 }
 
 /// The first bytes, decompressed if the file is gzip.
@@ -211,6 +224,8 @@ mod tests {
         // Empty files go along with the others.
         check(&[("a", ""), ("b", "record")], "tfrecord");
         check(&[("a.csv", "")], "csv");
+        check(&[("data_tfrecord-00000-of-00001", "")], "tfrecord");
+        check(&[("a.tfrecord-00000-of-00001.gz", "")], "tfrecord");
     }
 
     #[test]
@@ -224,6 +239,8 @@ mod tests {
         };
         check(&[("a", "\0\x01")], None, "cannot tell the format of `");
         check(&[("a", "")], None, "with one of parquet, tfrecord, csv.");
+        check(&[("my_tfrecord", "")], None, "cannot tell the format of `");
+        check(&[("data_tfrecord-x-of-00001", "")], None, "cannot tell the format of `");
         check(&[("a", "record"), ("b", "x\n")], None, "/a` is tfrecord, `");
         check(&[("a", "record")], Some("cvs"), "there is no format `cvs`\n  hint: Did you mean");
         let csv = detect(&[make(directory.path(), "a", "record")], Some("csv")).unwrap();
