@@ -1,4 +1,5 @@
-//! Rows of Arrow batches as serialized tf.Examples: what [`super::ExampleDecoder`] undoes.
+//! Rows of Arrow batches as serialized tf.Examples, or tf.SequenceExamples: what
+//! [`super::ExampleDecoder`] undoes.
 
 use std::io::Write;
 use std::ops::Range;
@@ -12,6 +13,8 @@ use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Field};
 use engine::{Error, ErrorKind, Result};
 
+use super::SEQUENCE_COLUMN;
+use super::encode_lists::EncodedLists;
 use super::wire::{put_varint, varint_len};
 use crate::TfRecordWriter;
 
@@ -22,9 +25,11 @@ const ROOM: usize = 11;
 ///
 /// Integers and booleans become an `int64_list`, floats a `float_list`, strings and binary a
 /// `bytes_list`, each of one value; a list becomes one of all its values. A null is an absent
-/// feature, an empty list a present one without values.
+/// feature, an empty list a present one without values. With a struct [`SEQUENCE_COLUMN`], rows
+/// become tf.SequenceExamples: its lists of lists are their feature lists.
 pub struct ExampleEncoder {
     columns: Vec<Encoded>,
+    lists: Option<EncodedLists>,
     buffer: Vec<u8>,
     rows: usize,
 }
@@ -38,7 +43,8 @@ struct Encoded {
     values: Values,
 }
 
-enum Values {
+/// The values of features, in one of the three types of tf.Example.
+pub(super) enum Values {
     Ints(Int64Array),
     Floats(Float32Array),
     Bytes(BinaryArray),
@@ -62,12 +68,18 @@ impl ExampleEncoder {
             }
         }
         let mut columns = Vec::with_capacity(order.len());
+        let mut lists = None;
         for i in order {
-            if *batch.column(i).data_type() != DataType::Null {
-                columns.push(Encoded::new(schema.field(i).name(), batch.column(i))?);
+            let (name, column) = (schema.field(i).name(), batch.column(i));
+            match column.data_type() {
+                DataType::Null => {}
+                DataType::Struct(_) if name == SEQUENCE_COLUMN => {
+                    lists = Some(EncodedLists::new(column.as_struct())?);
+                }
+                _ => columns.push(Encoded::new(name, column)?),
             }
         }
-        Ok(ExampleEncoder { columns, buffer: Vec::new(), rows: batch.num_rows() })
+        Ok(ExampleEncoder { columns, lists, buffer: Vec::new(), rows: batch.num_rows() })
     }
 
     /// Number of rows.
@@ -75,7 +87,7 @@ impl ExampleEncoder {
         self.rows
     }
 
-    /// One row as a serialized tf.Example.
+    /// One row as a serialized tf.Example, or tf.SequenceExample.
     ///
     /// # Panics
     /// When there is no such row.
@@ -94,52 +106,28 @@ impl ExampleEncoder {
             len >>= 7;
         }
         self.buffer[ROOM - 1] &= 0x7f;
+        if let Some(lists) = &mut self.lists {
+            lists.encode(row, &mut self.buffer);
+        }
         &self.buffer[start..]
     }
 }
 
 impl Encoded {
     fn new(name: &str, array: &ArrayRef) -> Result<Self> {
-        let mut prefix = vec![0x0a];
-        put_varint(name.len() as u64, &mut prefix);
-        prefix.extend_from_slice(name.as_bytes());
-        prefix.push(0x12);
-        let element = match array.data_type() {
-            DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-                Some(item.data_type())
-            }
-            _ => None,
-        };
-        let leaf = element.unwrap_or(array.data_type());
-        let steps = steps(leaf).ok_or_else(|| {
-            let data_type = array.data_type();
-            let message =
-                format!("column `{name}` of type {data_type} does not fit in tf.Examples");
-            Error::new(ErrorKind::Unsupported, message)
-                .with_hint("Use integers, floats, strings, binary, or lists of these.")
-        })?;
-        let mut array = array.clone();
-        for step in steps {
-            let target = match element {
-                Some(_) => DataType::List(Arc::new(Field::new("item", step, true))),
-                None => step,
-            };
-            let options = CastOptions { safe: false, ..CastOptions::default() };
-            array = cast_with_options(&array, &target, &options).map_err(|error| {
-                Error::invalid(format!("column `{name}` does not fit in tf.Examples"))
-                    .with_detail(format!("{error}."))
-            })?;
-        }
+        let is_list = element(array.data_type()).is_some();
+        let array = plain(name, array, usize::from(is_list))?;
         let nulls = array.nulls().cloned();
         let Some(list) = array.as_list_opt::<i32>() else {
-            return Ok(Encoded { prefix, offsets: None, nulls, values: Values::new(&array) });
+            return Ok(Encoded {
+                prefix: prefix(name),
+                offsets: None,
+                nulls,
+                values: Values::new(&array),
+            });
         };
-        if list.values().null_count() > 0 {
-            return Err(Error::invalid(format!("column `{name}` has a null inside a list"))
-                .with_detail("A tf.Example has values in its lists, and nothing else."));
-        }
-        let (offsets, values) = (Some(list.offsets().clone()), Values::new(list.values()));
-        Ok(Encoded { prefix, offsets, nulls, values })
+        let values = Values::of_lists(name, list.values())?;
+        Ok(Encoded { prefix: prefix(name), offsets: Some(list.offsets().clone()), nulls, values })
     }
 
     #[inline]
@@ -151,63 +139,61 @@ impl Encoded {
             None => row..row + 1,
             Some(offsets) => offsets[row] as usize..offsets[row + 1] as usize,
         };
-        match &self.values {
-            Values::Ints(values) => {
-                let values = &values.values()[range];
-                let len = values.iter().map(|&value| varint_len(value as u64)).sum();
-                if self.packed(0x1a, len, out) {
-                    for &value in values {
-                        put_varint(value as u64, out);
-                    }
-                }
-            }
-            Values::Floats(values) => {
-                let values = &values.values()[range];
-                if self.packed(0x12, values.len() * 4, out) {
-                    for value in values {
-                        out.extend_from_slice(&value.to_le_bytes());
-                    }
-                }
-            }
-            Values::Bytes(values) => self.bytes(values, range, out),
-        }
-    }
-
-    /// Everything before the values of a packed list of `len` bytes; true if there are any.
-    #[inline]
-    fn packed(&self, tag: u8, len: usize, out: &mut Vec<u8>) -> bool {
-        let list = if len == 0 { 0 } else { 1 + varint_len(len as u64) + len };
-        self.head(tag, list, out);
-        if len > 0 {
-            out.push(0x0a);
-            put_varint(len as u64, out);
-        }
-        len > 0
-    }
-
-    fn bytes(&self, values: &BinaryArray, range: Range<usize>, out: &mut Vec<u8>) {
-        let lens = range.clone().map(|i| values.value_length(i) as usize);
-        self.head(0x0a, lens.map(|len| 1 + varint_len(len as u64) + len).sum(), out);
-        for i in range {
-            let value = values.value(i);
-            out.push(0x0a);
-            put_varint(value.len() as u64, out);
-            out.extend_from_slice(value);
-        }
-    }
-
-    /// The map entry up to a list of `list` bytes.
-    #[inline]
-    fn head(&self, tag: u8, list: usize, out: &mut Vec<u8>) {
-        let feature = 1 + varint_len(list as u64) + list;
+        let len = self.values.len(range.clone());
+        let feature = self.values.feature_len(len);
         let entry = self.prefix.len() + varint_len(feature as u64) + feature;
         out.push(0x0a);
         put_varint(entry as u64, out);
         out.extend_from_slice(&self.prefix);
         put_varint(feature as u64, out);
-        out.push(tag);
-        put_varint(list as u64, out);
+        self.values.encode(range, len, out);
     }
+}
+
+/// What comes first in the entry of a map: the key, and the tag of the value.
+pub(super) fn prefix(name: &str) -> Vec<u8> {
+    let mut prefix = vec![0x0a];
+    put_varint(name.len() as u64, &mut prefix);
+    prefix.extend_from_slice(name.as_bytes());
+    prefix.push(0x12);
+    prefix
+}
+
+/// The type of a list's values.
+pub(super) fn element(data_type: &DataType) -> Option<&DataType> {
+    match data_type {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            Some(item.data_type())
+        }
+        _ => None,
+    }
+}
+
+/// A column as `depth` lists of lists of one of the three types of tf.Example.
+///
+/// # Errors
+/// When there is none for its values.
+pub(super) fn plain(name: &str, array: &ArrayRef, depth: usize) -> Result<ArrayRef> {
+    let leaf = (0..depth).try_fold(array.data_type(), |data_type, _| element(data_type));
+    let steps = leaf.and_then(steps).ok_or_else(|| {
+        let data_type = array.data_type();
+        let message = format!("column `{name}` of type {data_type} does not fit in tf.Examples");
+        Error::new(ErrorKind::Unsupported, message).with_hint(match depth {
+            2 => "Use lists of lists of integers, floats, strings or binary.",
+            _ => "Use integers, floats, strings, binary, or lists of these.",
+        })
+    })?;
+    let mut array = array.clone();
+    for step in steps {
+        let list = |item, _| DataType::List(Arc::new(Field::new("item", item, true)));
+        let target = (0..depth).fold(step, list);
+        let options = CastOptions { safe: false, ..CastOptions::default() };
+        array = cast_with_options(&array, &target, &options).map_err(|error| {
+            Error::invalid(format!("column `{name}` does not fit in tf.Examples"))
+                .with_detail(format!("{error}."))
+        })?;
+    }
+    Ok(array)
 }
 
 impl Values {
@@ -217,6 +203,87 @@ impl Values {
             DataType::Int64 => Values::Ints(array.as_primitive::<Int64Type>().clone()),
             DataType::Float32 => Values::Floats(array.as_primitive::<Float32Type>().clone()),
             _ => Values::Bytes(array.as_binary().clone()),
+        }
+    }
+
+    /// Of what lists hold.
+    ///
+    /// # Errors
+    /// When there is a null.
+    pub(super) fn of_lists(name: &str, values: &ArrayRef) -> Result<Self> {
+        if values.null_count() > 0 {
+            return Err(Error::invalid(format!("column `{name}` has a null inside a list"))
+                .with_detail("A tf.Example has values in its lists, and nothing else."));
+        }
+        Ok(Values::new(values))
+    }
+
+    /// Bytes of these values: numbers packed, byte strings each with tag and length.
+    #[inline]
+    pub(super) fn len(&self, range: Range<usize>) -> usize {
+        match self {
+            Values::Ints(values) => {
+                values.values()[range].iter().map(|&value| varint_len(value as u64)).sum()
+            }
+            Values::Floats(_) => range.len() * 4,
+            Values::Bytes(values) => {
+                let lens = range.map(|i| values.value_length(i) as usize);
+                lens.map(|len| 1 + varint_len(len as u64) + len).sum()
+            }
+        }
+    }
+
+    /// Bytes of the list message around `len` bytes of values.
+    #[inline]
+    fn list_len(&self, len: usize) -> usize {
+        match self {
+            Values::Ints(_) | Values::Floats(_) if len > 0 => 1 + varint_len(len as u64) + len,
+            _ => len,
+        }
+    }
+
+    /// Bytes of the `Feature` message around `len` bytes of values.
+    #[inline]
+    pub(super) fn feature_len(&self, len: usize) -> usize {
+        let list = self.list_len(len);
+        1 + varint_len(list as u64) + list
+    }
+
+    /// Appends the `Feature` message of these values, which have `len` bytes.
+    #[inline]
+    pub(super) fn encode(&self, range: Range<usize>, len: usize, out: &mut Vec<u8>) {
+        out.push(match self {
+            Values::Ints(_) => 0x1a,
+            Values::Floats(_) => 0x12,
+            Values::Bytes(_) => 0x0a,
+        });
+        put_varint(self.list_len(len) as u64, out);
+        if len == 0 {
+            return;
+        }
+        if !matches!(self, Values::Bytes(_)) {
+            out.push(0x0a);
+            put_varint(len as u64, out);
+        }
+        match self {
+            Values::Ints(values) => {
+                for &value in &values.values()[range] {
+                    put_varint(value as u64, out);
+                }
+            }
+            Values::Floats(values) => {
+                for value in &values.values()[range] {
+                    out.extend_from_slice(&value.to_le_bytes());
+                }
+            }
+            Values::Bytes(values) => {
+                for i in range {
+                    let value = values.value(i);
+                    out.push(0x0a);
+                    put_varint(value.len() as u64, out);
+                    out.extend_from_slice(value);
+                }
+            }
         }
     }
 }

@@ -10,6 +10,7 @@
 pub(crate) mod canonical;
 mod column;
 mod encode;
+mod encode_lists;
 mod entry;
 mod features;
 mod names;
