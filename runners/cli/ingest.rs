@@ -40,10 +40,11 @@ deterministic serialisation of the tf.Example that a row is written as, or of on
 equal rows share a split, whatever format they come in; a missing cell is a feature that is not there.
 
 The output is DIR/Split-NAME/data_tfrecord-00000-of-0000N (or data_parquet-….parquet), shuffled by
-`--seed`, whatever workers, processes and batches there are. Records that are tf.Examples are written
-as they are. The directory appears whole or not at all; until then all rows are once more on its disk.
-`_receipt.json` in it says how many rows of each input shard went to each split: rows read are those
-written and those rejected, or the run fails.
+`--seed`, whatever workers, processes and batches there are. Records are written as they are; in Parquet
+the feature lists of tf.SequenceExamples are lists of lists in the column `##SEQUENCE##`. The directory
+appears whole or not at all; until then all rows are once more on its disk. `_receipt.json` in it says how
+many rows of each input shard went to each split: rows read are those written and those rejected, or the
+run fails.
 
 Exit codes:
   0    done
@@ -141,7 +142,7 @@ fn ingest(args: &IngestArgs, run: &Run) -> Result<(Receipt, String)> {
         shards: args.write.shards.unwrap_or(default),
         seed: (!args.write.no_shuffle).then_some(args.write.seed),
         from_parquet: inputs.iter().all(Input::is_parquet),
-        from_records: inputs.iter().all(Input::is_records),
+        from_records: inputs.iter().any(Input::is_records),
         memory_bytes: run.memory_bytes(),
         threads: run.threads(),
     };

@@ -16,6 +16,7 @@ mod explain;
 mod exports;
 mod golden;
 mod ingest;
+mod ingest_sequences;
 mod laws;
 mod laws_of_metrics;
 mod laws_of_ops;

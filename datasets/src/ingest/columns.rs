@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_array::cast::AsArray;
+use arrow_array::{
+    Array, ArrayRef, ListArray, RecordBatch, RecordBatchOptions, StructArray, new_null_array,
+};
 use arrow_cast::cast;
-use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 use engine::{Error, ErrorKind, Result};
 
 use super::spill::arrow;
 
 /// All columns that were seen, in the order in which they came.
 ///
-/// Codes of dictionaries become what they stand for, for rows of different batches meet.
+/// Codes of dictionaries become what they stand for, for rows of different batches meet. What structs
+/// hold comes together as columns do.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Columns {
     fields: Vec<FieldRef>,
@@ -21,6 +25,11 @@ impl Columns {
     /// Those of a schema.
     pub(super) fn of(schema: &Schema) -> Self {
         Columns { fields: schema.fields().iter().cloned().collect() }
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.fields.is_empty()
     }
 
     /// All as a schema.
@@ -48,53 +57,23 @@ impl Columns {
             });
             fields.push(Arc::new(field.as_ref().clone().with_data_type(data_type)));
         }
-        self.merge(&fields)?;
+        self.join(&Columns { fields: fields.clone() })?;
         let options = RecordBatchOptions::new().with_row_count(Some(records.num_rows()));
         RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
             .map_err(|e| arrow(&e))
     }
 
-    /// Adds the columns of other rows, behind those that are there.
-    ///
-    /// # Errors
-    /// When a column has another type.
-    fn merge(&mut self, fields: &[FieldRef]) -> Result<()> {
-        let nullable =
-            |field: &FieldRef| -> FieldRef { Arc::new(field.as_ref().clone().with_nullable(true)) };
-        let is_first = self.fields.is_empty();
-        for known in &mut self.fields {
-            let same = fields.iter().find(|field| field.name() == known.name());
-            if !known.is_nullable() && same.is_none_or(|same| same.is_nullable()) {
-                *known = nullable(known);
-            }
-        }
-        for field in fields {
-            match self.fields.iter_mut().find(|known| known.name() == field.name()) {
-                None if is_first => self.fields.push(field.clone()),
-                None => self.fields.push(nullable(field)),
-                Some(known) if known.data_type() == field.data_type() => {}
-                Some(known) if *known.data_type() == DataType::Null => *known = nullable(field),
-                Some(_) if *field.data_type() == DataType::Null => {}
-                Some(known) => {
-                    let (name, was, is) = (field.name(), known.data_type(), field.data_type());
-                    let message = format!("column `{name}` has two types");
-                    let hint =
-                        "The rows of a Parquet file have the same columns; write TFRecord files.";
-                    return Err(Error::new(ErrorKind::Unsupported, message)
-                        .with_detail(format!("It is {was} in some rows and {is} in others."))
-                        .with_hint(hint));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds those of others, if they have any.
+    /// Adds those of other rows, behind those that are there.
     ///
     /// # Errors
     /// When a column has another type.
     pub(super) fn join(&mut self, other: &Columns) -> Result<()> {
-        if other.fields.is_empty() { Ok(()) } else { self.merge(&other.fields) }
+        if self.fields.is_empty() {
+            self.fields.clone_from(&other.fields);
+        } else if !other.fields.is_empty() {
+            self.fields = union(&self.fields, &other.fields, "")?;
+        }
+        Ok(())
     }
 
     /// Whether a file with these columns can hold the rows.
@@ -108,9 +87,15 @@ impl Columns {
             && self.fields.iter().zip(schema.fields()).all(same)
     }
 
-    /// The same, sorted by name.
+    /// Leaves out structs without fields, which Parquet does not have.
+    pub(super) fn retain_full(&mut self) {
+        self.fields
+            .retain(|field| !matches!(field.data_type(), DataType::Struct(f) if f.is_empty()));
+    }
+
+    /// The same, sorted by name, as what structs among them hold.
     pub(super) fn sort(&mut self) {
-        self.fields.sort_by(|a, b| a.name().cmp(b.name()));
+        self.fields = sorted(&self.fields);
     }
 
     /// A batch with all of the columns, behind its first `kept` ones; those it lacks are null.
@@ -122,20 +107,97 @@ impl Columns {
         }
         let mut fields: Vec<FieldRef> = schema.fields()[..kept].to_vec();
         let mut columns: Vec<ArrayRef> = records.columns()[..kept].to_vec();
-        for field in &self.fields {
-            let found = own.iter().position(|own| own.name() == field.name());
-            fields.push(field.clone());
-            columns.push(match found {
-                Some(i) if own[i].data_type() == field.data_type() => {
-                    records.column(kept + i).clone()
-                }
-                _ => new_null_array(field.data_type(), rows),
-            });
-        }
+        fields.extend(self.fields.iter().cloned());
+        let found = aligned(own, &records.columns()[kept..], &self.fields, rows);
+        columns.extend(found.map_err(|e| arrow(&e))?);
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
             .map_err(|e| arrow(&e))
     }
+}
+
+/// The fields of both, those of `known` first; what one of them lacks is nullable. Their names begin
+/// with `within` where they are told.
+fn union(known: &[FieldRef], others: &[FieldRef], within: &str) -> Result<Vec<FieldRef>> {
+    let find =
+        |fields: &[FieldRef], name: &str| fields.iter().find(|field| field.name() == name).cloned();
+    let nullable = |field: &Field| -> FieldRef { Arc::new(field.clone().with_nullable(true)) };
+    let both = |known: &FieldRef| match find(others, known.name()) {
+        Some(other) => common(known, &other, &format!("{within}{}", known.name())),
+        None => Ok(nullable(known)),
+    };
+    let mut fields = known.iter().map(both).collect::<Result<Vec<_>>>()?;
+    let added = others.iter().filter(|other| find(known, other.name()).is_none());
+    fields.extend(added.map(|field| nullable(field)));
+    Ok(fields)
+}
+
+/// A field that can hold the values of both, which are told of as `name`.
+fn common(known: &FieldRef, other: &FieldRef, name: &str) -> Result<FieldRef> {
+    use DataType::{List, Null, Struct};
+    let data_type = match (known.data_type(), other.data_type()) {
+        (was, is) if was == is => was.clone(),
+        (was, Null) => was.clone(),
+        (Null, is) => is.clone(),
+        (List(was), List(is)) => List(common(was, is, name)?),
+        (Struct(was), Struct(is)) => Struct(union(was, is, &format!("{name}."))?.into()),
+        (was, is) => {
+            let message = format!("column `{name}` has two types");
+            let hint = "The rows of a Parquet file have the same columns; write TFRecord files.";
+            return Err(Error::new(ErrorKind::Unsupported, message)
+                .with_detail(format!("It is {was} in some rows and {is} in others."))
+                .with_hint(hint));
+        }
+    };
+    let is_nullable = known.is_nullable() || other.is_nullable();
+    Ok(Arc::new(known.as_ref().clone().with_data_type(data_type).with_nullable(is_nullable)))
+}
+
+/// Columns as `fields` say, of those that are there, whose types they can hold.
+fn aligned(
+    own: &[FieldRef],
+    columns: &[ArrayRef],
+    fields: &[FieldRef],
+    rows: usize,
+) -> std::result::Result<Vec<ArrayRef>, ArrowError> {
+    let of = |field: &FieldRef| match own.iter().position(|own| own.name() == field.name()) {
+        Some(i) => widened(&columns[i], field.data_type()),
+        None => Ok(new_null_array(field.data_type(), rows)),
+    };
+    fields.iter().map(of).collect()
+}
+
+/// The same values in a type that can hold them, by [`common`].
+fn widened(column: &ArrayRef, data_type: &DataType) -> std::result::Result<ArrayRef, ArrowError> {
+    Ok(match (column.data_type(), data_type) {
+        (found, wanted) if found == wanted => column.clone(),
+        (DataType::List(_), DataType::List(item)) => {
+            let list = column.as_list::<i32>();
+            let values = widened(list.values(), item.data_type())?;
+            let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());
+            Arc::new(ListArray::try_new(item.clone(), offsets, values, nulls)?)
+        }
+        (DataType::Struct(own), DataType::Struct(fields)) => {
+            let found = column.as_struct();
+            let columns = aligned(own, found.columns(), fields, found.len())?;
+            Arc::new(StructArray::try_new(fields.clone(), columns, found.nulls().cloned())?)
+        }
+        _ => new_null_array(data_type, column.len()),
+    })
+}
+
+/// Fields by name, as those of structs among them.
+fn sorted(fields: &[FieldRef]) -> Vec<FieldRef> {
+    let of = |field: &FieldRef| match field.data_type() {
+        DataType::Struct(fields) => {
+            let data_type = DataType::Struct(sorted(fields).into());
+            Arc::new(field.as_ref().clone().with_data_type(data_type))
+        }
+        _ => field.clone(),
+    };
+    let mut fields: Vec<FieldRef> = fields.iter().map(of).collect();
+    fields.sort_by(|a, b| a.name().cmp(b.name()));
+    fields
 }
 
 /// The type without dictionaries.
@@ -155,9 +217,9 @@ fn plain(data_type: &DataType) -> DataType {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::types::Int32Type;
+    use arrow_array::types::{Float32Type, Int32Type, Int64Type};
     use arrow_array::{DictionaryArray, Int64Array, NullArray, StringArray};
-    use arrow_schema::Field;
+    use arrow_buffer::OffsetBuffer;
 
     use super::*;
 
@@ -183,6 +245,66 @@ mod tests {
         check(&[&[("a", false)], &[("a", true)]], &[("a", true)]);
         check(&[&[("a", false), ("b", false)], &[("a", false)]], &[("a", false), ("b", true)]);
         check(&[&[("a", false)], &[("a", false), ("b", false)]], &[("a", false), ("b", true)]);
+    }
+
+    /// A column of a struct, with its fields.
+    fn structs(fields: Vec<(&str, ArrayRef)>) -> ArrayRef {
+        let field = |(name, array): (&str, ArrayRef)| {
+            (Arc::new(Field::new(name, array.data_type().clone(), true)), array)
+        };
+        Arc::new(StructArray::from(fields.into_iter().map(field).collect::<Vec<_>>()))
+    }
+
+    #[test]
+    fn what_structs_hold_comes_together_as_columns_do() {
+        let ints: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>([
+            Some(vec![Some(1), Some(2)]),
+            None,
+            Some(vec![]),
+        ]));
+        // As many lists in a row: a list of lists, or of nulls where they have no type.
+        let steps = |values: ArrayRef| -> ArrayRef {
+            let item = Arc::new(Field::new("item", values.data_type().clone(), true));
+            Arc::new(ListArray::new(item, OffsetBuffer::from_lengths([2, 1]), values, None))
+        };
+        let kindless = steps(Arc::new(NullArray::new(3)));
+        let batches = [
+            batch(vec![("s", structs(vec![("x", kindless.clone()), ("b", kindless)]))]),
+            batch(vec![("s", structs(vec![("b", steps(ints.clone())), ("a", steps(ints))]))]),
+            batch(vec![("i", Arc::new(Int64Array::from(vec![7, 8])))]),
+            batch(vec![("s", Arc::new(StructArray::new_empty_fields(2, None)))]),
+        ];
+        let mut columns = Columns::default();
+        for batch in &batches {
+            columns.add(batch).unwrap();
+        }
+        columns.sort();
+        columns.retain_full();
+        let aligned = batches.each_ref().map(|batch| columns.align(batch, 0).unwrap());
+        let schema = aligned[0].schema();
+        assert!(aligned.iter().all(|batch| batch.schema() == schema));
+        assert_eq!(schema.field(0).name(), "i");
+        let lists = aligned.each_ref().map(|batch| batch.column(1).as_struct());
+        assert_eq!(lists[0].column_names(), ["a", "b", "x"]);
+        assert_eq!(lists.map(Array::null_count), [0, 0, 2, 0]);
+        assert_eq!(lists[0].column(0).null_count(), 2);
+        let kindless = lists[0].column(1).as_list::<i32>();
+        assert_eq!((kindless.null_count(), kindless.values().null_count()), (0, 3));
+        assert_eq!(lists[1].column(1), batches[1].column(0).as_struct().column(0));
+        assert_eq!(lists[1].column(2).null_count(), 2);
+
+        let floats = ListArray::from_iter_primitive::<Float32Type, _, _>([Some([Some(1.0)])]);
+        let item = Arc::new(Field::new("item", floats.data_type().clone(), true));
+        let one = OffsetBuffer::from_lengths([1]);
+        let floats: ArrayRef = Arc::new(ListArray::new(item, one, Arc::new(floats), None));
+        let error = columns.add(&batch(vec![("s", structs(vec![("a", floats)]))])).unwrap_err();
+        assert_eq!(error.message(), "column `s.a` has two types");
+        assert_eq!(error.detail(), Some("It is Int64 in some rows and Float32 in others."));
+        let mut none = Columns::default();
+        none.add(&batches[3]).unwrap();
+        assert!(!none.is_empty());
+        none.retain_full();
+        assert!(none.is_empty());
     }
 
     #[test]

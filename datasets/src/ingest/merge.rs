@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arrow_array::cast::AsArray;
 use arrow_array::{RecordBatch, UInt64Array};
 use arrow_select::interleave::interleave_record_batch;
-use engine::{Result, Shard};
+use engine::{Error, ErrorKind, Result, Shard};
 
 use super::columns::Columns;
 use super::spill::{Chunk, Index, arrow};
@@ -60,14 +60,24 @@ impl Spilled {
         Ok(Spilled { files: all, buckets })
     }
 
-    /// The columns of the rows of some files, sorted by name if asked to.
-    pub(super) fn columns(&self, of: impl Fn(usize) -> bool, sorted: bool) -> Result<Columns> {
+    /// The columns of the rows of some of the input shards, sorted by name if asked to.
+    pub(super) fn columns(
+        &self,
+        shards: &[Shard],
+        of: impl Fn(usize) -> bool,
+        sorted: bool,
+    ) -> Result<Columns> {
         let mut columns = Columns::default();
         for (number, (_, index)) in self.files.iter().enumerate() {
             if of(number) {
-                columns.join(&index.columns)?;
+                columns.join(&index.columns).map_err(|error| {
+                    let found = error.detail().unwrap_or_default();
+                    let detail = format!("{found} Seen in shard `{}`.", shards[number].name());
+                    error.with_detail(detail)
+                })?;
             }
         }
+        columns.retain_full();
         if sorted {
             columns.sort();
         }
@@ -110,6 +120,12 @@ impl Spilled {
 
     /// Writes one output shard; gives the number of its rows.
     pub(super) fn write(&self, job: &Job, mut out: Target) -> Result<u64> {
+        if job.rows > 0 && out.columns.as_ref().is_some_and(Columns::is_empty) {
+            let message = "rows without any column cannot be written as Parquet";
+            return Err(Error::new(ErrorKind::Unsupported, message)
+                .with_detail("No row that was read has a feature.")
+                .with_hint("Write TFRecord files: their records are kept as they are."));
+        }
         let mut cursors = Vec::new();
         let mut next = BinaryHeap::new();
         for stream in &job.streams {

@@ -16,8 +16,13 @@
 //! one split whatever their format; rows are never hashed as Python's pickles; fields inside of features
 //! that tf.Example does not declare are no part of the key.
 //!
+//! A Parquet file has the columns of all rows that were read, or of those of its split where the inputs are
+//! splits: a feature that none of its rows has is null there. The feature lists of tf.SequenceExamples are
+//! the struct that they are read as, [`crate::SEQUENCE_COLUMN`], unless no row has any. What was a feature
+//! without a kind is a null again, and no feature when rows are written as records.
+//!
 //! **Invariant:** the bytes of every output shard depend on the rows, their files' names and the options
-//! alone. **Invariant:** a record that is read as a tf.Example is written as the same bytes.
+//! alone. **Invariant:** what is read as a record is written to TFRecord files as the same bytes.
 
 mod columns;
 mod merge;

@@ -11,10 +11,10 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::merge::{Job, Spilled, Target, on_threads, seeds};
 use super::spill::{SpillSizes, SpillWriter};
 use super::split::Splits;
+use crate::ExampleEncoder;
 use crate::example::canonical::Canonical;
 use crate::originals::Originals;
 use crate::output::{OutputDirectory, RowFormat};
-use crate::{ExampleEncoder, SEQUENCE_COLUMN};
 
 /// Where rows are until all were read.
 const SPILL: &str = ".spill";
@@ -36,7 +36,7 @@ pub struct IngestOptions {
     pub seed: Option<u64>,
     /// The files that are read are Parquet, too: their columns keep their meaning.
     pub from_parquet: bool,
-    /// The files that are read hold records, whose columns have no order of their own.
+    /// Some of the files that are read hold records, whose columns have no order of their own.
     pub from_records: bool,
     /// Bytes that a process may hold.
     pub memory_bytes: usize,
@@ -118,8 +118,10 @@ impl IngestSink {
             let of = |shard| self.splits.of_shard(shard).is_none_or(|split| split == job.split);
             let first = (0..self.shards.len()).find(|shard| of(*shard));
             let mut like = first.filter(|_| self.options.from_parquet && self.options.parquet);
-            let columns =
-                self.options.parquet.then(|| spilled.columns(of, self.options.from_records));
+            let columns = self
+                .options
+                .parquet
+                .then(|| spilled.columns(&self.shards, of, self.options.from_records));
             let columns = columns.transpose()?;
             if let (Some(shard), Some(columns)) = (like, &columns) {
                 let template = crate::parquet::template(&self.shards[shard].path)?;
@@ -275,11 +277,6 @@ impl ShardWriter<Batch> for Writer {
         let n = batch.records.num_rows();
         let mut records = self.records(batch)?;
         let is_read = matches!(records, Records::Read(_));
-        if self.parquet && batch.records.schema().index_of(SEQUENCE_COLUMN).is_ok() {
-            let message = "tf.SequenceExamples cannot be written as Parquet here";
-            return Err(Error::new(ErrorKind::Unsupported, message)
-                .with_hint("Write TFRecord files: their records are kept as they are."));
-        }
         let mut row = 0;
         while row < n {
             let first = row;
