@@ -5,7 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ::parquet::arrow::ArrowWriter;
-use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
+};
+use arrow_buffer::OffsetBuffer;
+use arrow_schema::{DataType, Field};
 use engine::Source;
 use flate2::write::GzEncoder;
 
@@ -141,6 +145,43 @@ fn tables_keep_their_schema_and_have_the_same_bytes() {
         ::parquet::arrow::arrow_reader::ArrowReaderOptions::new(),
     );
     assert_eq!(schema.unwrap().schema(), &records.schema());
+}
+
+#[test]
+fn tables_of_long_rows_have_small_groups_and_the_same_bytes() {
+    const ROW: usize = 1 << 20;
+    let directory = tempfile::tempdir().unwrap();
+    // Nothing that a codec could make smaller.
+    let noise = |i: u64| xxhash_rust::xxh3::xxh3_64(&i.to_le_bytes()).to_le_bytes();
+    let noise: Vec<u8> = (0..70 * ROW as u64 / 8).flat_map(noise).collect();
+    let values = BinaryArray::from_iter_values(noise.chunks(ROW));
+    let item = Arc::new(Field::new("item", DataType::Binary, true));
+    let lists = OffsetBuffer::from_lengths([0, 2].into_iter().chain([1; 68]));
+    let lists: ArrayRef = Arc::new(ListArray::new(item, lists, Arc::new(values), None));
+    let lists = StructArray::from(vec![(
+        Arc::new(Field::new("list", lists.data_type().clone(), true)),
+        lists,
+    )]);
+    let all = RecordBatch::try_from_iter([("s", Arc::new(lists) as ArrayRef)]).unwrap();
+    let written = [1, 7, 70].map(|batch_rows| {
+        let path = directory.path().join(format!("{batch_rows}.parquet"));
+        let format = RowFormat::named("parquet").unwrap();
+        let mut writer = RowsWriter::new(&path, &format, None).unwrap();
+        for start in (0..70).step_by(batch_rows) {
+            writer.write_columns(&all.slice(start, batch_rows)).unwrap();
+        }
+        assert_eq!(writer.finish().unwrap(), 70);
+        path
+    });
+    let bytes = written.each_ref().map(|path| fs::read(path).unwrap());
+    assert!(bytes[0] == bytes[1] && bytes[1] == bytes[2]);
+    let source = source(&written[0]);
+    let parts: Vec<_> = source.shards().iter().map(|shard| shard.part.clone().unwrap()).collect();
+    assert_eq!(parts, [0..1, 1..2]);
+    let rows = (0..2).flat_map(|shard| source.clone().read(shard, 1000).unwrap());
+    let rows: Vec<usize> = rows.map(|batch| batch.unwrap().records.num_rows()).collect();
+    assert_eq!(rows.iter().sum::<usize>(), 70);
+    assert!((60..=66).contains(&rows[0]), "{rows:?}");
 }
 
 #[test]
