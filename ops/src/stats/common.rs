@@ -35,10 +35,17 @@ struct LevelAcc {
 }
 
 impl CommonAcc {
-    pub(crate) fn add(&mut self, column: &Column, options: &StatsOptions) -> Result<()> {
+    /// Adds a column; `is_typed`: whether a value with a type has been added before.
+    pub(crate) fn add(
+        &mut self,
+        column: &Column,
+        is_typed: bool,
+        options: &StatsOptions,
+    ) -> Result<()> {
         let epsilon = options.epsilon;
         let n_values = column.levels.last().map_or(0, n_values);
-        self.agree(&column.path, column.levels.len(), n_values == 0)?;
+        let is_open = column.kind().is_none() || n_values == 0;
+        self.agree(&column.path, is_typed, column.levels.len(), is_open)?;
         self.weighted |= column.weights.is_some();
         for (i, (acc, level)) in self.levels.iter_mut().zip(&column.levels).enumerate() {
             acc.n_present += level.n_present() as u64;
@@ -48,7 +55,9 @@ impl CommonAcc {
                 acc.add_weights(level, &weights);
             }
         }
-        if self.levels.len() > 1 {
+        if column.levels.len() < self.levels.len() {
+            self.innermost.merge(Lengths::of_empty(column.levels[0].n_present() as u64));
+        } else if self.levels.len() > 1 {
             add_innermost(&mut self.innermost, &column.levels, epsilon);
         }
         Ok(())
@@ -60,16 +69,22 @@ impl CommonAcc {
         CommonAcc { levels, innermost: Lengths::default(), weighted: self.weighted }
     }
 
-    /// Makes room for so many nest levels. Levels of which nothing is known hold no values, as in a
-    /// column without a type.
-    fn agree(&mut self, path: &FeaturePath, n_levels: usize, is_empty: bool) -> Result<()> {
+    /// Makes room for so many nest levels. How many there are is open as long as nothing has a type, or
+    /// there are no values; all values are missing in levels of which nothing is known.
+    fn agree(
+        &mut self,
+        path: &FeaturePath,
+        is_typed: bool,
+        n_levels: usize,
+        is_open: bool,
+    ) -> Result<()> {
         let mine = self.levels.len();
-        if mine < n_levels && self.levels.last().is_none_or(|last| last.n_values == 0) {
+        if mine < n_levels && (!is_typed || self.is_empty()) {
             if mine == 1 {
-                self.innermost = self.levels[0].lengths.clone();
+                self.innermost = Lengths::of_empty(self.levels[0].n_present);
             }
             self.levels.resize_with(n_levels, LevelAcc::default);
-        } else if mine != n_levels && !(mine > n_levels && is_empty) {
+        } else if mine != n_levels && !(mine > n_levels && is_open) {
             return Err(Error::input(format!("feature `{path}` has two nest levels in the data"))
                 .with_detail(format!(
                     "Its values lie in {mine} lists in one place and in {n_levels} in another."
@@ -79,12 +94,24 @@ impl CommonAcc {
         Ok(())
     }
 
-    pub(crate) fn merge(&mut self, path: &FeaturePath, mut other: CommonAcc) -> Result<()> {
-        let is_empty = |acc: &CommonAcc| acc.levels.last().is_none_or(|last| last.n_values == 0);
-        if other.levels.len() < self.levels.len() && is_empty(&other) {
-            other.agree(path, self.levels.len(), true)?;
+    /// Whether there are no innermost values.
+    fn is_empty(&self) -> bool {
+        self.levels.last().is_none_or(|last| last.n_values == 0)
+    }
+
+    /// Adds another state; `are_typed`: whether this one and the other hold a value with a type.
+    pub(crate) fn merge(
+        &mut self,
+        path: &FeaturePath,
+        mut other: CommonAcc,
+        are_typed: [bool; 2],
+    ) -> Result<()> {
+        let [is_typed, is_other_typed] = are_typed;
+        let is_open = !is_other_typed || other.is_empty();
+        if other.levels.len() < self.levels.len() && is_open {
+            other.agree(path, is_other_typed, self.levels.len(), true)?;
         }
-        self.agree(path, other.levels.len(), is_empty(&other))?;
+        self.agree(path, is_typed, other.levels.len(), is_open)?;
         self.weighted |= other.weighted;
         self.innermost.merge(other.innermost);
         for (acc, other) in self.levels.iter_mut().zip(other.levels) {
@@ -274,6 +301,11 @@ struct Lengths {
 const SHORT: usize = 256;
 
 impl Lengths {
+    /// Those of so many lists without values.
+    fn of_empty(n: u64) -> Self {
+        Lengths { short: vec![n; usize::from(n > 0)], long: None }
+    }
+
     fn add(&mut self, length: usize, n: u64, epsilon: f64) {
         if n == 0 {
             return;
@@ -339,7 +371,9 @@ mod tests {
     use std::sync::Arc;
 
     use arrow_array::builder::{Int64Builder, ListBuilder};
-    use arrow_array::{ArrayRef, Int64Array, NullArray, RecordBatch};
+    use arrow_array::{ArrayRef, Int64Array, ListArray, NullArray, RecordBatch, new_null_array};
+    use arrow_buffer::OffsetBuffer;
+    use arrow_schema::{DataType, Field};
 
     use super::super::column::columns;
     use super::*;
@@ -363,20 +397,20 @@ mod tests {
             column(&examples.slice(from, to - from), weights.map(|weights| &weights[from..to]))
         };
         let mut whole = CommonAcc::default();
-        whole.add(&cut(0, n), &options).unwrap();
+        whole.add(&cut(0, n), true, &options).unwrap();
         let bytes = postcard::to_stdvec(&whole).unwrap();
         for size in [1, 2, 3, 100] {
             let (mut acc, mut merged) = (CommonAcc::default(), CommonAcc::default());
             for from in (0..n).step_by(size) {
                 let batch = cut(from, n.min(from + size));
-                acc.add(&batch, &options).unwrap();
+                acc.add(&batch, true, &options).unwrap();
                 let mut shard = CommonAcc::default();
-                shard.add(&batch, &options).unwrap();
+                shard.add(&batch, true, &options).unwrap();
                 shard.compact();
                 let stored = postcard::to_stdvec(&shard).unwrap();
-                merged.merge(&path, postcard::from_bytes(&stored).unwrap()).unwrap();
+                merged.merge(&path, postcard::from_bytes(&stored).unwrap(), [true; 2]).unwrap();
             }
-            merged.merge(&path, CommonAcc::default()).unwrap();
+            merged.merge(&path, CommonAcc::default(), [true, false]).unwrap();
             if n > 0 {
                 assert_eq!(postcard::to_stdvec(&acc).unwrap(), bytes, "batches of {size} show");
             }
@@ -484,33 +518,48 @@ mod tests {
     fn a_column_without_a_type_may_come_first_or_last() {
         let options = StatsOptions::default();
         let path = FeaturePath::column("x");
-        let untyped = column(&(Arc::new(NullArray::new(2)) as ArrayRef), None);
+        let is_typed = |column: &Column| column.kind().is_some();
         let typed = column(&nested(), None);
-        let add = |columns: [&Column; 2]| {
-            let mut acc = CommonAcc::default();
-            for column in columns {
-                acc.add(column, &options).unwrap();
-            }
-            acc
+        // What it would be if it had the type of the other: lists of features without a kind.
+        let item = |data_type| Arc::new(Field::new("item", data_type, true));
+        let steps = |values: ArrayRef| -> ArrayRef {
+            let nulls = Some(vec![true, true, false].into());
+            let offsets = OffsetBuffer::from_lengths([2, 0, 0]);
+            let item = item(values.data_type().clone());
+            Arc::new(ListArray::new(item, offsets, values, nulls))
         };
-        let merge = |columns: [&Column; 2]| {
-            let mut acc = CommonAcc::default();
-            for column in columns {
-                let mut shard = CommonAcc::default();
-                shard.add(column, &options).unwrap();
-                acc.merge(&path, shard).unwrap();
-            }
-            acc
-        };
-        let ways = [
-            add([&untyped, &typed]),
-            add([&typed, &untyped]),
-            merge([&untyped, &typed]),
-            merge([&typed, &untyped]),
+        let absent = new_null_array(nested().data_type(), 2);
+        let kindless = new_null_array(&DataType::List(item(DataType::Int64)), 2);
+        let cases: [(ArrayRef, ArrayRef); 2] = [
+            (Arc::new(NullArray::new(2)), absent),
+            (steps(Arc::new(NullArray::new(2))), steps(kindless)),
         ];
-        let messages = ways.map(|acc| acc.messages((6, 0.0), &options));
-        assert_eq!(messages[0].0.num_missing, 3);
-        assert!(messages.iter().all(|message| message == &messages[0]));
+        for (untyped, same) in cases {
+            let (untyped, same) = (column(&untyped, None), column(&same, None));
+            let add = |[first, second]: [&Column; 2]| {
+                let mut acc = CommonAcc::default();
+                acc.add(first, false, &options).unwrap();
+                acc.add(second, is_typed(first), &options).unwrap();
+                acc
+            };
+            let merge = |[first, second]: [&Column; 2]| {
+                let [mut acc, mut shard] = [CommonAcc::default(), CommonAcc::default()];
+                acc.add(first, false, &options).unwrap();
+                shard.add(second, false, &options).unwrap();
+                acc.merge(&path, shard, [is_typed(first), is_typed(second)]).unwrap();
+                acc
+            };
+            let ways = [
+                add([&same, &typed]),
+                add([&untyped, &typed]),
+                add([&typed, &untyped]),
+                merge([&untyped, &typed]),
+                merge([&typed, &untyped]),
+            ];
+            let messages = ways.map(|acc| acc.messages((7, 0.0), &options));
+            assert_eq!(messages[0].0.presence_and_valency_stats.len(), 2);
+            assert!(messages.iter().all(|message| message == &messages[0]));
+        }
     }
 
     #[test]
@@ -519,12 +568,12 @@ mod tests {
         let (flat, deep) = (column(&lists(&[Some(&[1])]), None), column(&nested(), None));
         for [first, second] in [[&flat, &deep], [&deep, &flat]] {
             let mut acc = CommonAcc::default();
-            acc.add(first, &options).unwrap();
-            let error = acc.add(second, &options).unwrap_err();
+            acc.add(first, false, &options).unwrap();
+            let error = acc.add(second, true, &options).unwrap_err();
             assert_eq!(error.message(), "feature `x` has two nest levels in the data");
             let mut shard = CommonAcc::default();
-            shard.add(second, &options).unwrap();
-            assert!(acc.merge(&FeaturePath::column("x"), shard).is_err());
+            shard.add(second, false, &options).unwrap();
+            assert!(acc.merge(&FeaturePath::column("x"), shard, [true; 2]).is_err());
         }
     }
 }

@@ -211,7 +211,7 @@ impl DatasetStats {
             acc.features.insert(column.path.clone(), FeatureAcc::default());
         }
         let feature = acc.features.get_mut(&column.path).expect("it was just put there");
-        feature.common.add(column, &self.options)?;
+        feature.common.add(column, feature.kind.is_some(), &self.options)?;
         let Some(kind) = column.kind() else { return Ok(()) };
         if feature.kind.is_none() {
             feature.kind = Some(kind);
@@ -241,7 +241,8 @@ impl DatasetStats {
                 continue;
             };
             agree(&path, (into.kind, &into.logical), (feature.kind, &feature.logical))?;
-            into.common.merge(&path, std::mem::take(&mut feature.common))?;
+            let are_typed = [into.kind.is_some(), feature.kind.is_some()];
+            into.common.merge(&path, std::mem::take(&mut feature.common), are_typed)?;
             if into.kind.is_none() {
                 into.kind = feature.kind;
                 into.logical = feature.logical;
