@@ -114,6 +114,8 @@ fn parquet_has_the_statistics_of_the_records() {
     std::fs::copy(golden("sequences.tfrecord"), place.path("golden/a.tfrecord")).unwrap();
     // Of many shards some know no kind of some lists.
     for (input, shards) in [("ugly", "2"), ("ugly", "60"), ("golden", "2")] {
+        let judge = format!("{input}-{shards}.pbtxt");
+        place.ok(&["schema", "infer", input, "-o", &judge, "-q"]);
         let of = |format: &str, split: &str| {
             let out = format!("{input}-{format}-{shards}");
             let args = ["ingest", input, "-o", &out, "--overwrite", "--write-format", format, "-q"];
@@ -125,7 +127,13 @@ fn parquet_has_the_statistics_of_the_records() {
             let rows = receipt(&place, &out)["splits"].clone();
             let rows: Vec<_> = rows.as_array().unwrap().iter().map(|s| s["rows"].clone()).collect();
             let text = |name: &str| String::from_utf8(place.bytes(name)).unwrap();
-            (rows, text(&stats), text(&schema))
+            let rejects = ["--rejects", "bad", "--overwrite", "-q"];
+            place.ok(&[&["validate", &split, "--schema", &judge], &rejects[..]].concat());
+            // What is told of rows, wherever they are.
+            let feature = |line: &str| line[line.find("\"feature\"").unwrap()..].to_owned();
+            let mut reasons: Vec<_> = text("bad/_reasons.jsonl").lines().map(feature).collect();
+            reasons.sort();
+            (rows, text(&stats), text(&schema), reasons)
         };
         for split in ["train", "eval"] {
             let (records, columns) = (of("tfrecord", split), of("parquet", split));

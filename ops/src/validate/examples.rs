@@ -20,6 +20,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod text;
+mod untyped;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -329,6 +330,8 @@ impl Run<'_> {
         if compiled.is_retired {
             return false;
         }
+        let as_schema = untyped::read(column, &compiled.feature);
+        let column = as_schema.as_ref().unwrap_or(column);
         let text = validator.options.is_text.then(|| text::read(column, &compiled.feature));
         let typed = text.flatten();
         let mut in_doubt = Rows::none(self.n);

@@ -2,7 +2,10 @@
 
 use arrow_array::builder::{BinaryBuilder, ListBuilder};
 use arrow_array::types::{Float32Type, Int64Type};
-use arrow_array::{ArrayRef, BinaryArray, Int64Array, ListArray, RecordBatch, StructArray};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, Int64Array, ListArray, NullArray, RecordBatch, StructArray,
+};
+use arrow_buffer::OffsetBuffer;
 use arrow_schema::Field;
 use engine::CombineFn;
 
@@ -87,6 +90,36 @@ fn numbers_of_values() {
             "3 x INVALID_FEATURE_SHAPE: 0 to 0 values",
         ],
     );
+}
+
+#[test]
+fn rows_are_told_the_same_where_the_type_of_others_is_known() {
+    let steps = |values: ArrayRef| -> ArrayRef {
+        let item = Arc::new(Field::new("item", values.data_type().clone(), true));
+        let nulls = Some(vec![true, true, false].into());
+        Arc::new(ListArray::new(item, OffsetBuffer::from_lengths([2, 0, 0]), values, nulls))
+    };
+    let counts = "value_counts { value_count { } value_count { min: 1 } }";
+    let cases: [(&str, &[&str]); 4] = [
+        ("", &[]),
+        (counts, &["1 x FEATURE_TYPE_LOW_NUMBER_VALUES: 0"]),
+        (
+            "value_counts { value_count { min: 1 } value_count { } }",
+            &["1 x FEATURE_TYPE_LOW_NUMBER_VALUES: 0"],
+        ),
+        (
+            "shape { dim { size: 2 } dim { size: 1 } }",
+            &[
+                "0 x INVALID_FEATURE_SHAPE: 0 to 0 values",
+                "1 x INVALID_FEATURE_SHAPE: 0 to 0 values",
+            ],
+        ),
+    ];
+    for (of_schema, expected) in cases {
+        let schema = format!("feature {{ name: 'x' type: INT {of_schema} }}");
+        check(&schema, vec![("x", steps(ints(&[None, None])))], expected);
+        check(&schema, vec![("x", steps(Arc::new(NullArray::new(2))))], expected);
+    }
 }
 
 #[test]
