@@ -4,11 +4,11 @@ use std::io::Write;
 use std::path::Path;
 
 use engine::{Error, ErrorKind, Result};
-use model::{ModelSpec, Weights};
+use model::Weights;
 use serde::{Deserialize, Serialize};
 
 const FORMAT: &str = "frazil checkpoint";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Where a training stands, after an epoch.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,11 +73,15 @@ impl Checkpoint {
         file.persist(path).map(|_| ()).map_err(|e| failed(&e.error))
     }
 
-    /// Reads one, if there is one of this training.
+    /// Reads one, if there is one of this training, whose weights have these shapes.
     ///
     /// # Errors
     /// When the file is damaged, or of another training.
-    pub fn load(path: &Path, identity: &str, spec: &ModelSpec) -> Result<Option<Self>> {
+    pub fn load(
+        path: &Path,
+        identity: &str,
+        shapes: &[(String, Vec<usize>)],
+    ) -> Result<Option<Self>> {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -107,14 +111,13 @@ impl Checkpoint {
             parts.push(part);
             rest = after;
         }
-        let shapes = spec.shapes();
         Ok(Some(Checkpoint {
             identity: head.identity,
             epochs: head.epochs,
             stale: head.stale,
             best_loss: f64::from_bits(head.best_loss),
-            weights: Weights::from_bytes(parts[0], &shapes)?,
-            best: Weights::from_bytes(parts[1], &shapes)?,
+            weights: Weights::from_bytes(parts[0], shapes)?,
+            best: Weights::from_bytes(parts[1], shapes)?,
             optimizer: parts[2].to_vec(),
         }))
     }

@@ -60,16 +60,15 @@ impl Encoder {
             layers,
             places: BTreeMap::new(),
         };
-        // The number of a parameter is its place among the names, so that a checkpoint finds it again.
-        for ((name, Array { shape, values }), number) in weights.0.iter().zip(1..) {
+        for (name, Array { shape, values }) in &weights.0 {
             let is_head = name.starts_with("classifier.") || name.starts_with("bert.pooler.");
             let is_trained = trained == FineTune::All || is_head;
             let data = TensorData::new(values.clone(), shape.clone());
             let place = if shape.len() == 2 {
-                encoder.matrices.push(param(number, data, is_trained, device));
+                encoder.matrices.push(param(data, is_trained, device));
                 Place::Matrix(encoder.matrices.len() - 1)
             } else {
-                encoder.vectors.push(param(number, data, is_trained, device));
+                encoder.vectors.push(param(data, is_trained, device));
                 Place::Vector(encoder.vectors.len() - 1)
             };
             encoder.places.insert(name.clone(), place);

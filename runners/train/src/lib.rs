@@ -14,6 +14,7 @@ mod checkpoint;
 mod dataset;
 mod encoder;
 mod network;
+mod optimizer;
 mod order;
 mod trainer;
 

@@ -1,7 +1,5 @@
 //! Networks as burn trains them.
 
-use std::collections::BTreeMap;
-
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
@@ -92,18 +90,16 @@ impl WideAndDeep {
             return Err(Error::invalid("the model is not wide and deep"));
         };
         let names: Vec<String> = spec.categories().map(|(name, _)| name.to_owned()).collect();
-        // The number of a parameter is its place among the names, so that a checkpoint finds it again.
-        let places: BTreeMap<&String, u64> = weights.0.keys().zip(1..).collect();
         let two = |name: String| {
             let array = &weights.0[&name];
             let shape = [array.shape[0], array.shape[1]];
             let data = TensorData::new(array.values.clone(), shape);
-            param::<2>(places[&name], data, true, device)
+            param::<2>(data, true, device)
         };
         let one = |name: String| {
             let array = &weights.0[&name];
             let data = TensorData::new(array.values.clone(), [array.shape[0]]);
-            param::<1>(places[&name], data, true, device)
+            param::<1>(data, true, device)
         };
         Ok(WideAndDeep {
             wide: names.iter().map(|name| two(format!("wide.{name}"))).collect(),
@@ -119,13 +115,12 @@ impl WideAndDeep {
 }
 
 pub(crate) fn param<const D: usize>(
-    place: u64,
     data: TensorData,
     is_trained: bool,
     device: &Device,
 ) -> Param<Tensor<D>> {
     let tensor = Tensor::from_data(data, device).set_require_grad(is_trained);
-    Param::initialized(ParamId::from(place), tensor)
+    Param::initialized(ParamId::new(), tensor)
 }
 
 impl Network for WideAndDeep {

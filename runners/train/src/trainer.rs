@@ -4,16 +4,17 @@ use std::path::Path;
 use std::thread;
 
 use burn::module::{ModuleVisitor, Param};
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer, OptimizerRecord};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::{log_softmax, relu};
-use burn::tensor::{Bytes, Device, Int, Tensor, TensorData};
-use engine::{Error, ErrorKind, Result};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use engine::{Error, Result};
 use model::{Inputs, ModelSpec, Task, Weights};
 
 use crate::backend::Backend;
 use crate::checkpoint::Checkpoint;
 use crate::dataset::{Dataset, Examples, Read, parts};
 use crate::network::Network;
+use crate::optimizer;
 
 /// Rows that are evaluated at once.
 const EVALUATED_ROWS: usize = 4096;
@@ -152,9 +153,9 @@ pub struct Trainer<N> {
 impl<N: Network> Trainer<N> {
     /// For a network that was made on `device`, which is of the options' backend and computes gradients.
     pub fn new(network: N, device: Device, task: Task, options: &Options) -> Self {
-        let optimizer = AdamWConfig::new().with_weight_decay(options.weight_decay as f32).init();
+        let optimizer = optimizer::adam_w(options.weight_decay, &device);
         Trainer {
-            network,
+            network: optimizer::numbered(network),
             optimizer,
             device,
             task,
@@ -212,27 +213,6 @@ impl<N: Network> Trainer<N> {
         let network = self.network.clone();
         self.network = self.optimizer.step(self.learning_rate, network, put.gradients);
         Ok(loss)
-    }
-
-    fn optimizer_bytes(&self) -> Result<Vec<u8>> {
-        let bytes = self.optimizer.to_record().into_bytes();
-        bytes.map(|bytes| bytes.to_vec()).map_err(|e| {
-            Error::invalid("the optimizer's state cannot be kept").with_detail(format!("{e}."))
-        })
-    }
-
-    fn resume(&mut self, network: N, optimizer: Vec<u8>) -> Result<()> {
-        self.network = network;
-        let broken = |detail: String| {
-            Error::new(ErrorKind::Incompatible, "the optimizer's state cannot be read")
-                .with_detail(detail)
-                .with_hint("Remove the checkpoint to begin anew.")
-        };
-        let record = OptimizerRecord::from_bytes(Bytes::from_bytes_vec(optimizer));
-        let record = record.map_err(|e| broken(format!("{e}.")))?;
-        let optimizer = self.optimizer.clone();
-        self.optimizer = optimizer.load_record(record);
-        Ok(())
     }
 }
 
@@ -339,11 +319,14 @@ pub fn fit<N: Network>(
     let spec = train.spec();
     let device = options.backend.device()?.autodiff();
     let mut trainer = Trainer::new(make(&initial, &device)?, device.clone(), spec.task, options);
+    let shapes: Vec<_> =
+        initial.0.iter().map(|(name, array)| (name.clone(), array.shape.clone())).collect();
     let (mut done, mut stale, mut best_loss, mut best) = (0, 0, f64::INFINITY, initial);
     if let Some((path, identity)) = checkpoint
-        && let Some(found) = Checkpoint::load(path, identity, spec)?
+        && let Some(found) = Checkpoint::load(path, identity, &shapes)?
     {
-        trainer.resume(make(&found.weights, &device)?, found.optimizer)?;
+        trainer.network = optimizer::numbered(make(&found.weights, &device)?);
+        trainer.optimizer = optimizer::from_bytes(trainer.optimizer, found.optimizer)?;
         (done, stale, best_loss, best) = (found.epochs, found.stale, found.best_loss, found.best);
     }
     while done < options.epochs && options.patience.is_none_or(|patience| stale < patience.max(1)) {
@@ -379,7 +362,7 @@ pub fn fit<N: Network>(
                 best_loss,
                 weights,
                 best: best.clone(),
-                optimizer: trainer.optimizer_bytes()?,
+                optimizer: optimizer::to_bytes(&trainer.optimizer)?,
             };
             checkpoint.save(path)?;
         }

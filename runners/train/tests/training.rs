@@ -188,15 +188,14 @@ fn a_training_that_is_stopped_goes_on_as_if_it_had_not_been() {
     // There is nothing left to do, and a part of a file is no checkpoint.
     let (again, none, _) = train(Task::Binary, crossed, &options(), Some(&path));
     assert_eq!((again.weights, none.len()), (whole.weights, 0));
-    let graph = graph();
-    let spec = spec(&graph, Task::Binary);
+    let shapes = spec(&graph(), Task::Binary).shapes();
     let bytes = std::fs::read(&path).unwrap();
     for n in [0, 10, 300, bytes.len() - 1] {
         std::fs::write(&path, &bytes[..n]).unwrap();
-        assert!(train::Checkpoint::load(&path, "this training", &spec).is_err(), "{n}");
+        assert!(train::Checkpoint::load(&path, "this training", &shapes).is_err(), "{n}");
     }
     std::fs::write(&path, &bytes).unwrap();
-    let error = train::Checkpoint::load(&path, "another", &spec).unwrap_err();
+    let error = train::Checkpoint::load(&path, "another", &shapes).unwrap_err();
     assert!(error.detail().unwrap().contains("other options"), "{error:?}");
 }
 
