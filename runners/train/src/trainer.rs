@@ -7,7 +7,7 @@ use burn::module::{ModuleVisitor, Param};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::{log_softmax, relu};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use engine::{Error, Result};
+use engine::{Error, ErrorKind, Result};
 use model::{Inputs, ModelSpec, Task, Weights};
 
 use crate::backend::Backend;
@@ -173,30 +173,55 @@ impl<N: Network> Trainer<N> {
     /// Learns from a batch; gives the sum of its rows' losses before.
     ///
     /// # Errors
-    /// When the loss is no longer finite.
+    /// When the loss is no longer finite, or the device fails.
     pub fn step(&mut self, spec: &ModelSpec, batch: &Examples) -> Result<f64> {
-        let n = batch.len();
-        let parts: Vec<Examples> = parts(n, self.parts.min(n))
+        let n = self.parts.min(batch.len());
+        let (loss, gradients) =
+            if n > 1 { self.in_parts(spec, batch, n)? } else { self.at_once(batch)? };
+        let network = self.network.clone();
+        self.network = self.optimizer.step(self.learning_rate, network, gradients);
+        Ok(loss)
+    }
+
+    /// The loss of all rows and the gradients, which never leave the device.
+    fn at_once(&self, batch: &Examples) -> Result<(f64, GradientsParams)> {
+        let (loss, gradients) =
+            backward(&self.network, batch, self.task, batch.len(), &self.device);
+        let mut whole = Whole(gradients);
+        self.network.visit(&mut whole);
+        let loss = total(loss)?;
+        if loss.is_finite() { Ok((loss, whole.0)) } else { Err(diverged()) }
+    }
+
+    /// The same from parts of the rows by all threads, added in the parts' order.
+    fn in_parts(
+        &self,
+        spec: &ModelSpec,
+        batch: &Examples,
+        n: usize,
+    ) -> Result<(f64, GradientsParams)> {
+        let rows = batch.len();
+        let parts: Vec<Examples> = parts(rows, n)
             .map(|rows| {
                 let rows: Vec<u32> = rows.map(|row| row as u32).collect();
                 batch.rows(spec, &rows)
             })
             .collect();
-        let scale = 1.0 / n.max(1) as f32;
-        let mut found: Vec<Option<(f64, Vec<f32>)>> = vec![None; parts.len()];
+        let mut found: Vec<Option<Result<(f64, Vec<f32>)>>> = vec![None; parts.len()];
         let share = parts.len().div_ceil(self.threads).max(1);
         thread::scope(|scope| {
             for (parts, found) in parts.chunks(share).zip(found.chunks_mut(share)) {
                 let (network, device, task) = (self.network.clone(), &self.device, self.task);
                 scope.spawn(move || {
                     for (part, found) in parts.iter().zip(found) {
-                        *found = Some(gradients(network.clone(), part, task, scale, device));
+                        *found = Some(of_part(&network, part, task, rows, device));
                     }
                 });
             }
         });
         let (mut loss, mut sum) = (0.0, Vec::new());
-        for (part_loss, gradients) in found.into_iter().flatten() {
+        for found in found.into_iter().flatten() {
+            let (part_loss, gradients) = found?;
             loss += part_loss;
             if sum.is_empty() {
                 sum = gradients;
@@ -205,35 +230,60 @@ impl<N: Network> Trainer<N> {
             }
         }
         if !loss.is_finite() || sum.iter().any(|x: &f32| !x.is_finite()) {
-            return Err(Error::input("training does not converge: the loss is not finite")
-                .with_hint("Give a lower `--learning-rate`, or scale numbers in the graph."));
+            return Err(diverged());
         }
         let mut put = Put { gradients: GradientsParams::new(), values: &sum };
         self.network.visit(&mut put);
-        let network = self.network.clone();
-        self.network = self.optimizer.step(self.learning_rate, network, put.gradients);
-        Ok(loss)
+        Ok((loss, put.gradients))
     }
 }
 
-/// The sum of a part's losses, and the gradients of the batch's mean loss, all parameters one after the
-/// other.
-fn gradients<N: Network>(
-    network: N,
+fn diverged() -> Error {
+    Error::input("training does not converge: the loss is not finite")
+        .with_hint("Give a lower `--learning-rate`, or scale numbers in the graph.")
+}
+
+/// The sum of the losses of `batch`, and its part of the gradients of the mean loss of `rows` rows.
+fn backward<N: Network>(
+    network: &N,
+    batch: &Examples,
+    task: Task,
+    rows: usize,
+    device: &Device,
+) -> (Tensor<1>, GradientsParams) {
+    // Leaves of its own: other threads compute gradients of the same weights.
+    let network = network.clone().fork(device);
+    let loss = loss(network.logits(&batch.inputs, device), &batch.labels, task, device);
+    let scale = 1.0 / rows.max(1) as f32;
+    let gradients = loss.clone().mul_scalar(scale).backward();
+    (loss, GradientsParams::from_grads(gradients, &network))
+}
+
+/// A number that is on a device, where all that went wrong there is noticed.
+fn total(loss: Tensor<1>) -> Result<f64> {
+    let data = loss.try_into_data().map_err(|e| {
+        let text = e.to_string();
+        let lines = text.lines().map(str::trim).filter(|line| *line != "Caused by:");
+        let causes: Vec<&str> = lines.take_while(|line| !line.contains("backtrace")).collect();
+        Error::new(ErrorKind::Io, "the device failed")
+            .with_detail(format!("{}.", causes.join(": ")))
+            .with_hint("Give a smaller `--batch`, or train with `--device cpu`.")
+    })?;
+    Ok(data.iter::<f32>().next().map_or(f64::NAN, f64::from))
+}
+
+/// The sum of a part's losses, and its gradients, all parameters one after the other.
+fn of_part<N: Network>(
+    network: &N,
     part: &Examples,
     task: Task,
-    scale: f32,
+    rows: usize,
     device: &Device,
-) -> (f64, Vec<f32>) {
-    // Leaves of its own: other threads compute gradients of the same weights.
-    let network = network.fork(device);
-    let loss = loss(network.logits(&part.inputs, device), &part.labels, task, device);
-    let total = loss.clone().into_data().iter::<f32>().next().map_or(f64::NAN, f64::from);
-    let grads = (loss.mul_scalar(scale)).backward();
-    let mut collect =
-        Collect { gradients: GradientsParams::from_grads(grads, &network), values: Vec::new() };
+) -> Result<(f64, Vec<f32>)> {
+    let (loss, gradients) = backward(network, part, task, rows, device);
+    let mut collect = Collect { gradients, values: Vec::new() };
     network.visit(&mut collect);
-    (total, collect.values)
+    Ok((total(loss)?, collect.values))
 }
 
 /// The sum of the losses of rows.
@@ -273,6 +323,18 @@ impl ModuleVisitor for Collect {
             Some(gradient) => self.values.extend(gradient.into_data().iter::<f32>()),
             // Nothing of it was used.
             None => self.values.extend((0..param.val().shape().num_elements()).map(|_| 0.0)),
+        }
+    }
+}
+
+/// Gradients with zeros where nothing of a parameter was used, so that its weights decay, too.
+struct Whole(GradientsParams);
+
+impl ModuleVisitor for Whole {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if param.is_require_grad() && self.0.get::<D>(param.id).is_none() {
+            let device = param.val().device().inner();
+            self.0.register::<D>(param.id, Tensor::zeros(param.val().shape(), &device));
         }
     }
 }
@@ -347,6 +409,9 @@ pub fn fit<N: Network>(
         }
         done += 1;
         let weights = trainer.network.weights();
+        if weights.0.values().any(|array| array.values.iter().any(|x| !x.is_finite())) {
+            return Err(diverged());
+        }
         let evaluation = evaluate(&weights)?;
         let is_best = evaluation.loss < best_loss;
         if is_best {
