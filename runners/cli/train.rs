@@ -37,8 +37,13 @@ with BERT's layers: it reads `input_word_ids`, `input_mask` and `input_type_ids`
 makes them. What is left out is said.
 
 Rows are read in an order of their own in each epoch, which depends on the seed. Weights are the same
-bits for any number of threads of the processor; `--device wgpu` adds in an order of its own. After each epoch the weights are judged on the rows of `--eval`; those of
-the best epoch are kept.
+bits for any number of threads of the processor. After each epoch the weights are judged on the rows of
+`--eval`; those of the best epoch are kept.
+
+`--device wgpu` trains on the fastest graphics processor, or on the one that CUBECL_WGPU_DEFAULT_DEVICE
+names, such as `IntegratedGpu(0)`. It rounds otherwise: weights have other bits than the processor's, and
+need not have the same in the next run, though on Mesa's software device they do. Epochs are judged, and
+predictions made, by the processor all the same.
 
 While it trains, DIR.checkpoint holds where it stands: the same command goes on from there. It is removed
 when the model is written.
@@ -110,7 +115,7 @@ pub(crate) struct TrainArgs {
     /// Threads [default: cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// What computes gradients; `wgpu`, any graphics processor, in programs built with that feature
+    /// What computes gradients; `wgpu`, a graphics processor, in programs built with that feature
     #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device())]
     device: Backend,
     /// Print what was found as JSON

@@ -269,6 +269,37 @@ fn a_training_that_was_killed_goes_on_to_the_same_bytes() {
 }
 
 #[test]
+fn a_graphics_processor_makes_a_model_as_any_other_or_it_is_said_why_not() {
+    let place = place();
+    let command =
+        ["train", "train.csv", "--eval", "eval.csv", "--graph", "graph", "--label", "y_xf"];
+    let how = ["--hidden", "16", "--batch", "64", "-o", "other", "-q", "--device", "wgpu"];
+    let command = [&command[..], &how, &STRONG].concat();
+    let ran = place.run(&command);
+    if ran.code != Some(0) {
+        println!("skipped: {}", ran.stderr);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        let built = cfg!(feature = "wgpu");
+        let why = if built { "there is no device for" } else { "this build has no backend" };
+        assert!(ran.stderr.starts_with(&format!("error: {why} `wgpu`\n")), "{}", ran.stderr);
+        assert!(ran.stderr.contains("\n  hint: "), "{}", ran.stderr);
+        assert!(!place.path("other").exists() && !place.path("other.checkpoint").exists());
+        return;
+    }
+    let [here, there] =
+        ["model", "other"].map(|model| Bundle::load(&place.path(model)).unwrap().metrics);
+    for (name, value) in here {
+        assert!((value - there[&name]).abs() < 0.02, "{name}: {value} {}", there[&name]);
+    }
+    // It is predicted with by the processor: for all rows and for single ones the same.
+    let predict = ["predict", "eval.csv", "--model", "other", "-q", "-o"];
+    place.ok(&[&predict[..], &["all"]].concat());
+    place.ok(&[&predict[..], &["one", "--batch-rows", "1", "--runner", "direct"]].concat());
+    assert!(files(&place.path("all")) == files(&place.path("one")));
+    place.ok(&["push", "other", "--to", "served"]);
+}
+
+#[test]
 fn what_no_model_is_made_of_or_by_is_said() {
     let place = place();
     let check = |args: &str, expected: &str| {

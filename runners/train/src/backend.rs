@@ -1,6 +1,6 @@
 //! What computes gradients. A build with the feature `wgpu` has graphics processors beside the CPU.
 
-use burn::tensor::{Device, DeviceType};
+use burn::tensor::Device;
 use engine::{Error, ErrorKind, Result};
 
 /// What computes gradients. Predictions are the processor's, whatever a network was trained with.
@@ -9,7 +9,7 @@ pub enum Backend {
     /// The processor: the same bits for any number of threads.
     #[default]
     Cpu,
-    /// Any maker's graphics processor, by Vulkan, Metal or DirectX; feature `wgpu`.
+    /// Any maker's graphics processor, by Vulkan, Metal, DirectX or OpenGL; feature `wgpu`.
     Wgpu,
 }
 
@@ -25,31 +25,14 @@ impl Backend {
         }
     }
 
-    /// The first device of this kind.
+    /// The best device of this kind, opened.
     ///
     /// # Errors
     /// When the build has not this backend, or the machine no such device.
     pub fn device(self) -> Result<Device> {
-        let Some(kind) = self.kind() else {
-            let name = self.name();
-            return Err(Error::invalid(format!("this build has no backend `{name}`"))
-                .with_hint(format!("Build it with `cargo build --release --features {name}`.")));
-        };
-        // Devices that are not there are a panic later.
-        Device::enumerate(kind).into_iter().next().ok_or_else(|| {
-            let what = format!("there is no device for `{}`", self.name());
-            Error::new(ErrorKind::NotFound, what)
-                .with_hint("Install its driver, or train with `--device cpu`.")
-        })
-    }
-
-    fn kind(self) -> Option<DeviceType> {
         match self {
-            Backend::Cpu => Some(DeviceType::Flex),
-            #[cfg(feature = "wgpu")]
-            Backend::Wgpu => Some(DeviceType::Wgpu),
-            #[cfg(not(feature = "wgpu"))]
-            Backend::Wgpu => None,
+            Backend::Cpu => Ok(Device::flex()),
+            Backend::Wgpu => graphics(),
         }
     }
 
@@ -58,4 +41,24 @@ impl Backend {
     pub(crate) fn parts(self) -> usize {
         if self == Backend::Cpu { 8 } else { 1 }
     }
+}
+
+/// The graphics processor that its drivers call the fastest, or what `CUBECL_WGPU_DEFAULT_DEVICE` names.
+#[cfg(feature = "wgpu")]
+fn graphics() -> Result<Device> {
+    use std::sync::OnceLock;
+    // A program opens it once: burn makes an error of a second time.
+    static OPENED: OnceLock<std::result::Result<Device, String>> = OnceLock::new();
+    let opened = OPENED.get_or_init(|| Device::wgpu_options().init().map_err(|e| e.to_string()));
+    opened.clone().map_err(|why| {
+        Error::new(ErrorKind::NotFound, "there is no device for `wgpu`")
+            .with_detail(format!("{why}."))
+            .with_hint("Install its driver, or train with `--device cpu`.")
+    })
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn graphics() -> Result<Device> {
+    Err(Error::new(ErrorKind::Unsupported, "this build has no backend `wgpu`")
+        .with_hint("Build it with `cargo build --release --features wgpu`."))
 }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! **Invariant:** weights depend on the data, the options and the seed alone: not on threads, and not on
-//! being stopped and resumed; on a graphics processor, whose sums have no order, on luck too.
+//! being stopped and resumed; on a graphics processor, on the kernels that burn chooses for it, too.
 //! **Invariant:** only this crate names burn.
 
 mod backend;

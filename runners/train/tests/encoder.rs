@@ -81,15 +81,17 @@ fn burn_and_the_predictor_compute_the_same_network() {
         texts.push(Vec::new());
         texts.push(vec![5]);
         let inputs = inputs(&texts);
-        let device = Backend::Cpu.device().unwrap().autodiff();
-        let network = Encoder::new(&spec, &weights, FineTune::All, &device).unwrap();
-        assert_eq!(network.weights(), weights);
-        let trained: Vec<f32> = network.logits(&inputs, &device).into_data().iter().collect();
-        let predicting = Predicting::new(&spec, weights).unwrap();
+        let predicting = Predicting::new(&spec, weights.clone()).unwrap();
         let predicted = predicting.logits(&inputs);
         assert_eq!(predicted.len(), texts.len() * task.width());
-        for (a, b) in predicted.iter().zip(&trained) {
-            assert!((a - b).abs() < 2e-4 * b.abs().max(1.0), "{a} {b}");
+        for device in Backend::ALL.into_iter().filter_map(|backend| backend.device().ok()) {
+            let device = device.autodiff();
+            let network = Encoder::new(&spec, &weights, FineTune::All, &device).unwrap();
+            assert_eq!(network.weights(), weights);
+            let trained: Vec<f32> = network.logits(&inputs, &device).into_data().iter().collect();
+            for (a, b) in predicted.iter().zip(&trained) {
+                assert!((a - b).abs() < 2e-4 * b.abs().max(1.0), "{device:?}: {a} {b}");
+            }
         }
         // A row has the same bits alone, and among others.
         let bits = |logits: &[f32]| logits.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
@@ -122,14 +124,18 @@ fn it_learns_the_order_of_words() {
 #[test]
 fn only_the_head_moves_where_the_encoder_is_frozen() {
     let spec = spec(Task::Binary);
-    let device = Backend::Cpu.device().unwrap().autodiff();
     let before = weights(&spec);
-    let network = Encoder::new(&spec, &before, FineTune::Head, &device).unwrap();
-    let mut trainer = Trainer::new(network, device, Task::Binary, &Options::default());
-    trainer.step(&spec, &examples(0..32)).unwrap();
-    let after = trainer.network().weights();
-    for (name, array) in &after.0 {
-        let is_head = name.starts_with("classifier.") || name.starts_with("bert.pooler.");
-        assert_eq!(*array != before.0[name], is_head, "{name}");
+    for backend in Backend::ALL {
+        let Ok(device) = backend.device() else { continue };
+        let device = device.autodiff();
+        let network = Encoder::new(&spec, &before, FineTune::Head, &device).unwrap();
+        let options = Options { backend, ..Options::default() };
+        let mut trainer = Trainer::new(network, device, Task::Binary, &options);
+        trainer.step(&spec, &examples(0..32)).unwrap();
+        let after = trainer.network().weights();
+        for (name, array) in &after.0 {
+            let is_head = name.starts_with("classifier.") || name.starts_with("bert.pooler.");
+            assert_eq!(*array != before.0[name], is_head, "{backend:?}: {name}");
+        }
     }
 }
