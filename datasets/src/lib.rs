@@ -16,6 +16,7 @@
 //! be no columns, and the splits of rows. **Invariant:** shards depend on the data alone.
 
 pub mod artifacts;
+mod columns;
 pub mod csv;
 mod did_you_mean;
 mod example;

@@ -175,6 +175,17 @@ fn records_come_back_from_parquet() {
             assert!(decoded(&clean) == decoded(&all), "{input}");
         }
     }
+    // Columns that come late are in the table wherever batches end.
+    let tables = ["20", "1000"].map(|rows| {
+        let args = ["validate", "all/Split-all", "--schema=schema.pbtxt", "-q", "--clean=clean"];
+        let format = ["--overwrite", "--write-format=parquet", "--batch-rows", rows];
+        place.ok(&[&args[..], &format].concat());
+        let stats = place.ok(&["stats", "clean", "--json", "-q"]).stdout;
+        (files(&place.path("clean")), stats)
+    });
+    assert!(tables[0] == tables[1]);
+    let stats = place.ok(&["stats", "columns/Split-all", "--json", "-q"]).stdout;
+    assert_eq!(stats.replace("columns/Split-all", "clean"), tables[0].1);
     let csv = ["--clean=clean", "--overwrite", "--write-format=csv"];
     let args = ["validate", "columns/Split-all", "--schema=schema.pbtxt", "-q"];
     let said = place.fails(&[&args[..], &csv].concat());

@@ -11,8 +11,8 @@ use arrow_array::{RecordBatch, UInt64Array};
 use arrow_select::interleave::interleave_record_batch;
 use engine::{Error, ErrorKind, Result, Shard};
 
-use super::columns::Columns;
 use super::spill::{Chunk, Index, arrow};
+use crate::columns::Columns;
 use crate::output::{RowFormat, RowsWriter};
 
 /// Rows that become columns together.

@@ -24,7 +24,6 @@
 //! **Invariant:** the bytes of every output shard depend on the rows, their files' names and the options
 //! alone. **Invariant:** what is read as a record is written to TFRecord files as the same bytes.
 
-mod columns;
 mod merge;
 mod sink;
 mod spill;

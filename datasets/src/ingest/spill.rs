@@ -24,7 +24,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema};
 use arrow_select::interleave::interleave_record_batch;
 use engine::{Error, ErrorKind, Result};
 
-use super::columns::Columns;
+use crate::columns::Columns;
 use crate::example::wire::{put_varint, varint};
 
 /// The column that holds the order of rows.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::parquet::arrow::ArrowWriter;
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use ::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use ::parquet::basic::Compression;
 use ::parquet::errors::ParquetError;
@@ -18,6 +19,8 @@ use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use engine::{Error, ErrorKind, Result};
 
+use crate::columns::Columns;
+
 /// Rows that are encoded together, however they come: where pages end must not depend on batches …
 const CHUNK: usize = 8192;
 /// … or fewer, as soon as they have so many bytes.
@@ -26,6 +29,9 @@ const CHUNK_BYTES: usize = 16 << 20;
 const GROUP: usize = 128 << 10;
 /// … or fewer, of about so many bytes: all of them are in memory.
 const GROUP_BYTES: usize = 64 << 20;
+
+/// Rows of a part that are read again together.
+const PART_ROWS: usize = 256;
 
 /// What a file is to be like.
 pub(crate) struct Template {
@@ -39,11 +45,17 @@ pub(crate) struct Template {
 }
 
 /// Rows on their way into a file.
+///
+/// A record may bring a column that none had before. Then the file so far is set aside as a part, and all
+/// parts are written once more when all columns are known.
 pub(super) struct ParquetRows {
     path: PathBuf,
     file: Option<File>,
     writer: Option<ArrowWriter<File>>,
     template: Option<Template>,
+    /// All that rows have had, where no template says it.
+    columns: Option<Columns>,
+    parts: Vec<PathBuf>,
     waiting: Vec<RecordBatch>,
     n_waiting: usize,
     bytes_waiting: usize,
@@ -56,7 +68,9 @@ impl ParquetRows {
             path: path.to_owned(),
             file: Some(file),
             writer: None,
+            columns: template.is_none().then(Columns::default),
             template,
+            parts: Vec::new(),
             waiting: Vec::new(),
             n_waiting: 0,
             bytes_waiting: 0,
@@ -64,30 +78,66 @@ impl ParquetRows {
     }
 
     pub(super) fn write(&mut self, records: &RecordBatch) -> Result<()> {
-        self.waiting.push(records.clone());
+        let records = self.known(records)?;
         self.n_waiting += records.num_rows();
-        self.bytes_waiting += bytes_of(records, 0..records.num_rows());
-        if self.n_waiting < CHUNK && self.bytes_waiting < CHUNK_BYTES {
+        self.bytes_waiting += bytes_of(&records, 0..records.num_rows());
+        self.waiting.push(records);
+        let is_bare = self.columns.as_ref().is_some_and(Columns::is_empty);
+        if is_bare || (self.n_waiting < CHUNK && self.bytes_waiting < CHUNK_BYTES) {
             return Ok(());
         }
+        let rest = self.encode_chunks()?;
+        self.n_waiting = rest.num_rows();
+        self.bytes_waiting = bytes_of(&rest, 0..rest.num_rows());
+        self.waiting = vec![rest];
+        Ok(())
+    }
+
+    /// Encodes the chunks that are whole; gives the rows behind them.
+    fn encode_chunks(&mut self) -> Result<RecordBatch> {
         let all = self.joined()?;
         let mut start = 0;
         while let Some(end) = chunk_end(&all, start) {
             self.encode(&all.slice(start, end - start))?;
             start = end;
         }
-        self.n_waiting = all.num_rows() - start;
-        self.bytes_waiting = bytes_of(&all, start..all.num_rows());
-        self.waiting = vec![all.slice(start, self.n_waiting)];
-        Ok(())
+        Ok(all.slice(start, all.num_rows() - start))
+    }
+
+    /// Takes notice of the columns of rows.
+    fn known(&mut self, records: &RecordBatch) -> Result<RecordBatch> {
+        let Some(columns) = &mut self.columns else { return Ok(records.clone()) };
+        let before = columns.clone();
+        let records = columns.add(records)?;
+        if before != Columns::default() && *columns != before {
+            // Which came first depends on where batches end.
+            columns.sort();
+            if self.writer.is_some() {
+                self.set_aside()?;
+            }
+        }
+        Ok(records)
     }
 
     fn joined(&mut self) -> Result<RecordBatch> {
-        let waiting = std::mem::take(&mut self.waiting);
-        let schema = match waiting.first() {
-            Some(first) => first.schema(),
-            None => Arc::new(Schema::empty()),
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let schema = match (&self.columns, waiting.first()) {
+            (Some(columns), _) => {
+                let mut columns = columns.clone();
+                columns.retain_full();
+                for records in &mut waiting {
+                    *records = columns.align(records, 0)?;
+                }
+                columns.schema()
+            }
+            (None, Some(first)) => first.schema(),
+            (None, None) => Arc::new(Schema::empty()),
         };
+        if schema.fields().is_empty() && self.n_waiting > 0 {
+            let message = "rows without any column cannot be written as Parquet";
+            return Err(Error::new(ErrorKind::Unsupported, message)
+                .with_hint("Write TFRecord files instead."));
+        }
         concat_batches(&schema, &waiting).map_err(|e| self.arrow(&e))
     }
 
@@ -114,26 +164,61 @@ impl ParquetRows {
             None => properties = properties.set_compression(Compression::SNAPPY),
         }
         let options = options.with_properties(properties.build());
-        let again = || Error::new(ErrorKind::Io, "a Parquet file was begun twice");
-        let file = self.file.take().ok_or_else(again)?;
+        let file = self.file.take().ok_or_else(begun_twice)?;
         let writer = ArrowWriter::try_new_with_options(file, schema.clone(), options)
             .map_err(|e| self.failed(&e))?;
         Ok(self.writer.insert(writer))
     }
 
+    /// Ends the file so far under another name, and begins it anew.
+    fn set_aside(&mut self) -> Result<()> {
+        self.close()?;
+        let mut part = self.path.clone().into_os_string();
+        part.push(format!(".part-{}", self.parts.len()));
+        let failed =
+            |e: &std::io::Error| Error::io(format_args!("write `{}` anew", self.path.display()), e);
+        std::fs::rename(&self.path, &part).map_err(|e| failed(&e))?;
+        self.file = Some(File::create(&self.path).map_err(|e| failed(&e))?);
+        self.parts.push(part.into());
+        Ok(())
+    }
+
     /// Ends the file; one without rows has the columns of its template, or of a batch without rows.
     pub(super) fn finish(mut self) -> Result<()> {
         if self.n_waiting > 0 {
-            let all = self.joined()?;
-            self.encode(&all)?;
+            let rest = self.encode_chunks()?;
+            if rest.num_rows() > 0 {
+                self.encode(&rest)?;
+            }
         } else if self.writer.is_none() {
-            let schema = match (&self.template, self.waiting.first()) {
-                (Some(template), _) => template.arrow.clone(),
-                (None, Some(none)) => none.schema(),
-                (None, None) => Arc::new(Schema::empty()),
+            let schema = match &self.template {
+                Some(template) => template.arrow.clone(),
+                None => self.joined()?.schema(),
             };
             self.begin(&schema)?;
         }
+        if self.parts.is_empty() {
+            return self.close();
+        }
+        self.set_aside()?;
+        let file = self.file.take().ok_or_else(begun_twice)?;
+        let columns = self.columns.clone().unwrap_or_default();
+        let mut whole = ParquetRows::new(&self.path, file, None)?;
+        whole.write(&RecordBatch::new_empty(columns.schema()))?;
+        for part in &self.parts {
+            let read = File::open(part).map_err(ParquetError::from);
+            let read = read.and_then(ParquetRecordBatchReaderBuilder::try_new);
+            let read = read.and_then(|read| read.with_batch_size(PART_ROWS).build());
+            for records in read.map_err(|e| self.failed(&e))? {
+                whole.write(&records.map_err(|e| self.arrow(&e))?)?;
+            }
+            std::fs::remove_file(part).map_err(|e| self.failed(&e.into()))?;
+        }
+        whole.finish()
+    }
+
+    /// Ends the file that was begun, so that it is on the disk.
+    fn close(&mut self) -> Result<()> {
         let Some(writer) = self.writer.take() else { return Ok(()) };
         let file = writer.into_inner().map_err(|e| self.failed(&e))?;
         let path = self.path.display();
@@ -157,6 +242,10 @@ impl ParquetRows {
             .with_detail(format!("{error}."))
             .with_hint("The rows of a Parquet file have the same columns; write TFRecord files.")
     }
+}
+
+fn begun_twice() -> Error {
+    Error::new(ErrorKind::Io, "a Parquet file was begun twice")
 }
 
 /// Where the chunk that begins at a row ends, if all of its rows are there.

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ::parquet::arrow::ArrowWriter;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use arrow_array::{
     Array, ArrayRef, BinaryArray, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
 };
@@ -145,6 +147,41 @@ fn tables_keep_their_schema_and_have_the_same_bytes() {
         ::parquet::arrow::arrow_reader::ArrowReaderOptions::new(),
     );
     assert_eq!(schema.unwrap().schema(), &records.schema());
+}
+
+#[test]
+fn columns_that_come_late_are_in_the_whole_table() {
+    let directory = tempfile::tempdir().unwrap();
+    // features { feature { key: "b" … } }, then with `a` before it: more rows than are encoded together.
+    let entry = |name: u8, i: u8| {
+        [b"\x0a\x0a\x0a\x01", &[name][..], b"\x12\x05\x1a\x03\x0a\x01", &[i]].concat()
+    };
+    let record = |i: usize| match i {
+        0..20_000 => [b"\x0a\x0c", &entry(b'b', 7)[..]].concat(),
+        _ => [b"\x0a\x18", &entry(b'a', 5)[..], &entry(b'b', 7)].concat(),
+    };
+    let records: Vec<Vec<u8>> = (0..30_000).map(record).collect();
+    let from = directory.path().join("a.tfrecord");
+    fs::write(&from, tfrecord(&records)).unwrap();
+    let written = [9_000, 123, 30_000].map(|batch_rows| {
+        let out = directory.path().join(format!("{batch_rows}.parquet"));
+        copy(&from, &RowFormat::named("parquet").unwrap(), &out, batch_rows, |_| true);
+        out
+    });
+    let names: Vec<_> = fs::read_dir(directory.path()).unwrap().collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+    let bytes = written.each_ref().map(|path| fs::read(path).unwrap());
+    assert!(bytes[0] == bytes[1] && bytes[1] == bytes[2]);
+    let (mut sums, mut nulls) = ([0, 0], [0, 0]);
+    for batch in source(&written[0]).read(0, 1000).unwrap() {
+        let records = batch.unwrap().records;
+        for (i, name) in ["a", "b"].into_iter().enumerate() {
+            let lists = records.column_by_name(name).unwrap().as_list::<i32>();
+            nulls[i] += lists.null_count();
+            sums[i] += lists.values().as_primitive::<Int64Type>().values().iter().sum::<i64>();
+        }
+    }
+    assert_eq!((sums, nulls), ([50_000, 210_000], [20_000, 0]));
 }
 
 #[test]

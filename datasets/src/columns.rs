@@ -10,30 +10,28 @@ use arrow_cast::cast;
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 use engine::{Error, ErrorKind, Result};
 
-use super::spill::arrow;
-
 /// All columns that were seen, in the order in which they came.
 ///
 /// Codes of dictionaries become what they stand for, for rows of different batches meet. What structs
 /// hold comes together as columns do.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Columns {
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Columns {
     fields: Vec<FieldRef>,
 }
 
 impl Columns {
     /// Those of a schema.
-    pub(super) fn of(schema: &Schema) -> Self {
+    pub(crate) fn of(schema: &Schema) -> Self {
         Columns { fields: schema.fields().iter().cloned().collect() }
     }
 
-    /// Whether there are none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+    /// Whether there are none that a Parquet file can have.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fields.iter().all(is_bare)
     }
 
     /// All as a schema.
-    pub(super) fn schema(&self) -> SchemaRef {
+    pub(crate) fn schema(&self) -> SchemaRef {
         Arc::new(Schema::new(self.fields.clone()))
     }
 
@@ -41,7 +39,7 @@ impl Columns {
     ///
     /// # Errors
     /// When a column has had another type.
-    pub(super) fn add(&mut self, records: &RecordBatch) -> Result<RecordBatch> {
+    pub(crate) fn add(&mut self, records: &RecordBatch) -> Result<RecordBatch> {
         let schema = records.schema();
         if *schema.fields == *self.fields {
             return Ok(records.clone());
@@ -67,7 +65,7 @@ impl Columns {
     ///
     /// # Errors
     /// When a column has another type.
-    pub(super) fn join(&mut self, other: &Columns) -> Result<()> {
+    pub(crate) fn join(&mut self, other: &Columns) -> Result<()> {
         if self.fields.is_empty() {
             self.fields.clone_from(&other.fields);
         } else if !other.fields.is_empty() {
@@ -77,7 +75,7 @@ impl Columns {
     }
 
     /// Whether a file with these columns can hold the rows.
-    pub(super) fn fit(&self, schema: &Schema) -> bool {
+    pub(crate) fn fit(&self, schema: &Schema) -> bool {
         let same = |(own, other): (&FieldRef, &FieldRef)| {
             own.name() == other.name()
                 && *own.data_type() == plain(other.data_type())
@@ -88,18 +86,17 @@ impl Columns {
     }
 
     /// Leaves out structs without fields, which Parquet does not have.
-    pub(super) fn retain_full(&mut self) {
-        self.fields
-            .retain(|field| !matches!(field.data_type(), DataType::Struct(f) if f.is_empty()));
+    pub(crate) fn retain_full(&mut self) {
+        self.fields.retain(|field| !is_bare(field));
     }
 
     /// The same, sorted by name, as what structs among them hold.
-    pub(super) fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         self.fields = sorted(&self.fields);
     }
 
     /// A batch with all of the columns, behind its first `kept` ones; those it lacks are null.
-    pub(super) fn align(&self, records: &RecordBatch, kept: usize) -> Result<RecordBatch> {
+    pub(crate) fn align(&self, records: &RecordBatch, kept: usize) -> Result<RecordBatch> {
         let (schema, rows) = (records.schema(), records.num_rows());
         let own = &schema.fields()[kept..];
         if own.len() == self.fields.len() && own.iter().zip(&self.fields).all(|(a, b)| a == b) {
@@ -114,6 +111,16 @@ impl Columns {
         RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
             .map_err(|e| arrow(&e))
     }
+}
+
+/// Whether it is a struct without fields.
+fn is_bare(field: &FieldRef) -> bool {
+    matches!(field.data_type(), DataType::Struct(fields) if fields.is_empty())
+}
+
+fn arrow(error: &ArrowError) -> Error {
+    Error::new(ErrorKind::Unsupported, "columns cannot be brought together")
+        .with_detail(format!("{error}."))
 }
 
 /// The fields of both, those of `known` first; what one of them lacks is nullable. Their names begin
@@ -302,9 +309,7 @@ mod tests {
         assert_eq!(error.detail(), Some("It is Int64 in some rows and Float32 in others."));
         let mut none = Columns::default();
         none.add(&batches[3]).unwrap();
-        assert!(!none.is_empty());
-        none.retain_full();
-        assert!(none.is_empty());
+        assert!(none.is_empty() && !columns.is_empty());
     }
 
     #[test]
