@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use arrow_array::RecordBatch;
 use proptest::prelude::*;
 use prost::Message;
 
-use super::super::{ExampleDecoder, Payload, wire};
+use super::super::{ExampleDecoder, ExampleEncoder, Payload, wire};
 use super::{List, ListsRow, Row, entry, example, field, float, ints, rows};
 
 mod proto {
@@ -199,6 +200,16 @@ impl Reference {
     }
 }
 
+/// The rows of a batch, which encoding and decoding again must not change.
+fn rows_twice(payload: Payload, batch: &RecordBatch) -> Vec<(Row, ListsRow)> {
+    let mut encoder = ExampleEncoder::new(batch).unwrap();
+    let mut again = ExampleDecoder::new(payload, None);
+    (0..encoder.rows()).for_each(|row| again.push(encoder.encode(row)).unwrap());
+    let found = rows(batch);
+    assert_eq!(rows(&again.finish().unwrap()), found);
+    found
+}
+
 /// Compares the decoder with the reference; batches end after every `batch_rows` rows.
 fn compare(payload: Payload, records: &[Vec<u8>], batch_rows: usize) {
     let mut reference = Reference { payload, kinds: BTreeMap::new() };
@@ -214,10 +225,10 @@ fn compare(payload: Payload, records: &[Vec<u8>], batch_rows: usize) {
             (found, expected) => panic!("{found:?} for {expected:?} of {record:x?}"),
         }
         if decoder.rows() == batch_rows {
-            found.extend(rows(&decoder.finish().unwrap()));
+            found.extend(rows_twice(payload, &decoder.finish().unwrap()));
         }
     }
-    found.extend(rows(&decoder.finish().unwrap()));
+    found.extend(rows_twice(payload, &decoder.finish().unwrap()));
     assert_eq!(found, expected);
 }
 
