@@ -1,11 +1,15 @@
 //! A transformer encoder, ready to predict, with BERT's layers and the names that Hugging Face gives to
 //! their weights (Devlin et al. 2018, arXiv:1810.04805).
 //!
-//! Padding is left out before anything is computed, so a row costs what its own tokens cost, and what
-//! stands in other rows or behind its last token cannot change its bits.
+//! Padding is left out before anything is computed, so a row costs what its own tokens cost. Tokens of
+//! many rows go through a layer of sums at once, where each has its own, and look at those of their row
+//! alone: what stands in other rows or behind a row's last token cannot change its bits.
+
+use std::ops::Range;
 
 use engine::{Error, Result};
 
+use crate::dense::{Dense, wide};
 use crate::inputs::Inputs;
 use crate::spec::{Architecture, Feature, ModelSpec, TEXTS};
 use crate::weights::Weights;
@@ -13,58 +17,9 @@ use crate::weights::Weights;
 /// What is added to a variance, as BERT does.
 pub const LAYER_NORM_EPSILON: f64 = 1e-12;
 
-/// Rows that a layer goes through at once, so that a weight is loaded for all of them.
-const BLOCK: usize = 4;
-
-/// A layer: `units` sums of all its inputs.
-#[derive(Debug)]
-struct Dense {
-    /// `[inputs, units]`: the other way round than in the file.
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-}
-
-impl Dense {
-    fn units(&self) -> usize {
-        self.bias.len()
-    }
-
-    /// The sums for some rows. Each is the bias and then one product after the other, wherever the row
-    /// stands.
-    fn apply(&self, x: &[f32], out: &mut Vec<f32>) {
-        let units = self.units();
-        let inputs = self.weight.len() / units;
-        out.clear();
-        for rows in x.chunks(inputs * BLOCK) {
-            let start = out.len();
-            for _ in 0..rows.len() / inputs {
-                out.extend_from_slice(&self.bias);
-            }
-            let sums = &mut out[start..];
-            if rows.len() < inputs * BLOCK {
-                for (x, sums) in rows.chunks_exact(inputs).zip(sums.chunks_exact_mut(units)) {
-                    for (x, weights) in x.iter().zip(self.weight.chunks_exact(units)) {
-                        sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += x * weight);
-                    }
-                }
-                continue;
-            }
-            let (a, rest) = sums.split_at_mut(units);
-            let (b, rest) = rest.split_at_mut(units);
-            let (c, d) = rest.split_at_mut(units);
-            for (i, weights) in self.weight.chunks_exact(units).enumerate() {
-                let x = [rows[i], rows[inputs + i], rows[2 * inputs + i], rows[3 * inputs + i]];
-                let sums = a.iter_mut().zip(&mut *b).zip(&mut *c).zip(&mut *d);
-                for ((((a, b), c), d), weight) in sums.zip(weights) {
-                    *a += x[0] * weight;
-                    *b += x[1] * weight;
-                    *c += x[2] * weight;
-                    *d += x[3] * weight;
-                }
-            }
-        }
-    }
-}
+/// Tokens that go through the layers at once, but for a row that has more: weights are loaded for all of
+/// them.
+const TOKENS: usize = 256;
 
 #[derive(Debug)]
 struct LayerNorm {
@@ -112,18 +67,26 @@ pub struct Encoder {
     width: usize,
 }
 
-/// Room for what is computed of a row.
+/// Room for what is computed of some rows.
 #[derive(Default)]
 struct Room {
+    /// The states of tokens, one after the other.
+    x: Vec<f32>,
     query: Vec<f32>,
     key: Vec<f32>,
     value: Vec<f32>,
-    /// The keys of a head, token by token in each row.
-    keys: Vec<f32>,
-    shares: Vec<f32>,
     context: Vec<f32>,
     out: Vec<f32>,
     intermediate: Vec<f32>,
+    heads: HeadRoom,
+}
+
+/// Room for what is computed of one head in a row.
+#[derive(Default)]
+struct HeadRoom {
+    /// The keys, the first number of all tokens, then the next.
+    keys: Vec<f32>,
+    shares: Vec<f32>,
 }
 
 impl Encoder {
@@ -159,14 +122,8 @@ impl Encoder {
         let mut dense = |name: &str| -> Result<Dense> {
             let bias = take(format!("{name}.bias"))?.values;
             let array = take(format!("{name}.weight"))?;
-            let (units, inputs) = (array.shape[0], array.shape[1]);
-            let mut weight = vec![0.0; units * inputs];
-            for (unit, values) in array.values.chunks_exact(inputs).enumerate() {
-                for (input, value) in values.iter().enumerate() {
-                    weight[input * units + unit] = *value;
-                }
-            }
-            Ok(Dense { weight, bias })
+            let inputs = array.shape[1];
+            Ok(Dense::new(inputs, bias, |input, unit| array.values[unit * inputs + input]))
         };
         let mut all = Vec::new();
         for (i, (attended_norm, output_norm)) in norms.into_iter().enumerate() {
@@ -197,78 +154,149 @@ impl Encoder {
 
     /// What comes out of the network for each row: `width` of the task numbers a row.
     pub fn logits(&self, inputs: &Inputs) -> Vec<f32> {
-        let mut out = Vec::with_capacity(inputs.rows * self.classifier.units());
-        let (mut x, mut room, mut logits) = (Vec::new(), Room::default(), Vec::new());
-        let [words, texts, places] = &inputs.categories[..] else { return out };
-        for row in 0..inputs.rows {
-            x.clear();
-            let tokens = words.row(row).iter().zip(texts.row(row)).zip(places.row(row));
-            for ((word, text), place) in tokens {
-                let word = &self.words[*word as usize * self.width..][..self.width];
-                let text = &self.texts[*text as usize * self.width..][..self.width];
-                let place = &self.positions[*place as usize * self.width..][..self.width];
-                let sums = word.iter().zip(text).zip(place);
-                x.extend(sums.map(|((word, text), place)| word + text + place));
-            }
-            self.norm.apply(&mut x);
-            for (i, layer) in self.layers.iter().enumerate() {
-                // Nothing but the first token is looked at in the end.
-                let wanted = if i + 1 == self.layers.len() { self.width } else { x.len() };
-                layer.apply(&mut x, wanted, self.heads, self.width, &mut room);
-            }
-            // Without tokens there is nothing but biases.
-            x.resize(self.width, 0.0);
-            self.pooler.apply(&x, &mut room.out);
+        let mut logits = Vec::with_capacity(inputs.rows * self.classifier.units());
+        let (mut room, mut next) = (Room::default(), 0);
+        while next < inputs.rows {
+            let first = next;
+            let splits = &inputs.categories[0].splits;
+            let fits = |end: &u32| (*end - splits[first]) as usize <= TOKENS;
+            next = first + splits[first + 1..].iter().take_while(|end| fits(end)).count().max(1);
+            self.pool(inputs, first..next, &mut room);
+            self.pooler.apply(next - first, &room.context, &mut room.out);
             room.out.iter_mut().for_each(|x| *x = libm::tanhf(*x));
-            self.classifier.apply(&room.out, &mut logits);
-            out.extend_from_slice(&logits);
+            self.classifier.apply(next - first, &room.out, &mut room.intermediate);
+            logits.extend_from_slice(&room.intermediate);
         }
-        out
+        logits
+    }
+
+    /// Leaves the last states of the first tokens of some rows in `room.context`.
+    fn pool(&self, inputs: &Inputs, rows: Range<usize>, room: &mut Room) {
+        let width = self.width;
+        let [words, texts, places] = &inputs.categories[..] else { return };
+        let splits = &words.splits[rows.start..=rows.end];
+        let tokens = splits[0] as usize..splits[splits.len() - 1] as usize;
+        let rows: Vec<Range<usize>> = splits
+            .windows(2)
+            .map(|pair| pair[0] as usize - tokens.start..pair[1] as usize - tokens.start)
+            .collect();
+        room.x.clear();
+        for token in tokens {
+            let word = &self.words[words.ids[token] as usize * width..][..width];
+            let text = &self.texts[texts.ids[token] as usize * width..][..width];
+            let place = &self.positions[places.ids[token] as usize * width..][..width];
+            let sums = word.iter().zip(text).zip(place);
+            room.x.extend(sums.map(|((word, text), place)| word + text + place));
+        }
+        self.norm.apply(&mut room.x);
+        for (i, layer) in self.layers.iter().enumerate() {
+            // Nothing but the first tokens is looked at in the end.
+            layer.apply(&rows, i + 1 == self.layers.len(), self.heads, width, room);
+        }
+        if self.layers.is_empty() {
+            firsts(&rows, width, &mut room.x);
+        }
+        // Without tokens there is nothing but biases.
+        room.context.clear();
+        room.context.resize(rows.len() * width, 0.0);
+        let has_tokens = room.context.chunks_exact_mut(width).zip(&rows);
+        let has_tokens = has_tokens.filter(|(_, tokens)| !tokens.is_empty());
+        for ((to, _), from) in has_tokens.zip(room.x.chunks_exact(width)) {
+            to.copy_from_slice(from);
+        }
     }
 }
 
+/// Keeps the first token of each row that has any.
+fn firsts(rows: &[Range<usize>], width: usize, x: &mut Vec<f32>) {
+    let mut n = 0;
+    for tokens in rows.iter().filter(|tokens| !tokens.is_empty()) {
+        x.copy_within(tokens.start * width..(tokens.start + 1) * width, n * width);
+        n += 1;
+    }
+    x.truncate(n * width);
+}
+
 impl Layer {
-    /// Replaces the states of a row's tokens by those after the layer, the first `wanted` numbers alone.
-    fn apply(&self, x: &mut Vec<f32>, wanted: usize, heads: usize, width: usize, room: &mut Room) {
-        let wanted = wanted.min(x.len());
-        self.query.apply(&x[..wanted], &mut room.query);
-        self.key.apply(x, &mut room.key);
-        self.value.apply(x, &mut room.value);
-        let (tokens, of_head) = (x.len() / width, width / heads);
-        let scale = 1.0 / (of_head as f32).sqrt();
-        room.context.clear();
-        room.context.resize(wanted, 0.0);
-        for head in 0..heads {
-            let at = head * of_head;
-            room.keys.clear();
-            for i in at..at + of_head {
-                room.keys.extend(room.key.iter().skip(i).step_by(width));
+    /// Replaces the states of the tokens of some rows by those after the layer, of the first tokens alone
+    /// if `only_firsts`.
+    fn apply(
+        &self,
+        rows: &[Range<usize>],
+        only_firsts: bool,
+        heads: usize,
+        width: usize,
+        room: &mut Room,
+    ) {
+        let Room { x, query, key, value, context, out, intermediate, heads: of_head } = room;
+        let tokens = x.len() / width;
+        self.key.apply(tokens, x, key);
+        self.value.apply(tokens, x, value);
+        if only_firsts {
+            firsts(rows, width, x);
+        }
+        let tokens = x.len() / width;
+        self.query.apply(tokens, x, query);
+        context.clear();
+        context.resize(tokens * width, 0.0);
+        let mut at = 0;
+        for row in rows.iter().filter(|row| !row.is_empty()) {
+            let wanted = if only_firsts { 1 } else { row.len() };
+            let asking = at * width..(at + wanted) * width;
+            at += wanted;
+            let asked = row.start * width..row.end * width;
+            let (query, context) = (&query[asking.clone()], &mut context[asking]);
+            let (key, value) = (&key[asked.clone()], &value[asked]);
+            wide(
+                #[inline(always)]
+                || attend(query, key, value, heads, width, context, of_head),
+            );
+        }
+        self.attended.apply(tokens, context, out);
+        x.iter_mut().zip(&*out).for_each(|(x, out)| *x += out);
+        self.attended_norm.apply(x);
+        self.intermediate.apply(tokens, x, intermediate);
+        intermediate.iter_mut().for_each(|x| *x = gelu(*x));
+        self.output.apply(tokens, intermediate, out);
+        x.iter_mut().zip(&*out).for_each(|(x, out)| *x += out);
+        self.output_norm.apply(x);
+    }
+}
+
+/// Adds to the context of each asking token of a row the values of all of its tokens, by their shares.
+#[expect(clippy::inline_always, reason = "`wide` asks for it")]
+#[inline(always)]
+fn attend(
+    query: &[f32],
+    key: &[f32],
+    value: &[f32],
+    heads: usize,
+    width: usize,
+    context: &mut [f32],
+    room: &mut HeadRoom,
+) {
+    let (tokens, of_head) = (key.len() / width, width / heads);
+    let scale = 1.0 / (of_head as f32).sqrt();
+    for head in 0..heads {
+        let at = head * of_head;
+        room.keys.clear();
+        for i in at..at + of_head {
+            room.keys.extend(key.iter().skip(i).step_by(width));
+        }
+        for (query, context) in query.chunks_exact(width).zip(context.chunks_exact_mut(width)) {
+            room.shares.clear();
+            room.shares.resize(tokens, 0.0);
+            let query = &query[at..at + of_head];
+            for (x, keys) in query.iter().zip(room.keys.chunks_exact(tokens)) {
+                room.shares.iter_mut().zip(keys).for_each(|(sum, key)| *sum += x * key);
             }
-            let rows = room.query.chunks_exact(width).zip(room.context.chunks_exact_mut(width));
-            for (query, context) in rows {
-                room.shares.clear();
-                room.shares.resize(tokens, 0.0);
-                let query = &query[at..at + of_head];
-                for (x, keys) in query.iter().zip(room.keys.chunks_exact(tokens)) {
-                    room.shares.iter_mut().zip(keys).for_each(|(sum, key)| *sum += x * key);
-                }
-                softmax(&mut room.shares, scale);
-                let context = &mut context[at..at + of_head];
-                for (share, value) in room.shares.iter().zip(room.value.chunks_exact(width)) {
-                    let value = &value[at..at + of_head];
-                    context.iter_mut().zip(value).for_each(|(sum, x)| *sum += share * x);
-                }
+            softmax(&mut room.shares, scale);
+            let context = &mut context[at..at + of_head];
+            for (share, value) in room.shares.iter().zip(value.chunks_exact(width)) {
+                let value = &value[at..at + of_head];
+                context.iter_mut().zip(value).for_each(|(sum, x)| *sum += share * x);
             }
         }
-        x.truncate(wanted);
-        self.attended.apply(&room.context, &mut room.out);
-        x.iter_mut().zip(&room.out).for_each(|(x, out)| *x += out);
-        self.attended_norm.apply(x);
-        self.intermediate.apply(x, &mut room.intermediate);
-        room.intermediate.iter_mut().for_each(|x| *x = gelu(*x));
-        self.output.apply(&room.intermediate, &mut room.out);
-        x.iter_mut().zip(&room.out).for_each(|(x, out)| *x += out);
-        self.output_norm.apply(x);
     }
 }
 

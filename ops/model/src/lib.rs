@@ -12,6 +12,7 @@
 //! thread, reads no clock and no environment.
 
 pub mod bundle;
+mod dense;
 mod encoder;
 mod inputs;
 mod network;

@@ -2,35 +2,13 @@
 
 use engine::Result;
 
+use crate::dense::Dense;
 use crate::inputs::Inputs;
 use crate::spec::{Architecture, ModelSpec};
 use crate::weights::{Array, Weights};
 
-/// A layer: `units` sums of all its inputs.
-#[derive(Debug)]
-struct Layer {
-    /// `[inputs, units]`.
-    weight: Array,
-    bias: Vec<f32>,
-}
-
-impl Layer {
-    fn units(&self) -> usize {
-        self.bias.len()
-    }
-
-    /// The sums for one row: inputs are added one after the other, to all units at once, so that the
-    /// sum's order is the same for every row and the loop is a vector's.
-    #[inline]
-    fn apply(&self, inputs: &[f32], out: &mut [f32]) {
-        out.copy_from_slice(&self.bias);
-        for (x, weights) in inputs.iter().zip(self.weight.values.chunks_exact(out.len())) {
-            for (sum, weight) in out.iter_mut().zip(weights) {
-                *sum += x * weight;
-            }
-        }
-    }
-}
+/// Rows that go through the layers at once: what is computed of them stays in the nearest cache.
+const ROWS: usize = 32;
 
 /// A feature of categories.
 #[derive(Debug)]
@@ -45,8 +23,8 @@ struct Table {
 #[derive(Debug)]
 pub struct WideAndDeep {
     tables: Vec<Table>,
-    hidden: Vec<Layer>,
-    logits: Layer,
+    hidden: Vec<Dense>,
+    logits: Dense,
     embedding: usize,
     n_numbers: usize,
 }
@@ -69,11 +47,13 @@ impl WideAndDeep {
             let wide = take(&format!("wide.{name}"))?;
             tables.push(Table { wide, embedding: take(&format!("embedding.{name}"))? });
         }
-        let mut layer = |name: &str| -> Result<Layer> {
+        let mut layer = |name: &str| -> Result<Dense> {
             let bias = take(&format!("{name}.bias"))?.values;
-            Ok(Layer { weight: take(&format!("{name}.weight"))?, bias })
+            let (weight, units) = (take(&format!("{name}.weight"))?, bias.len());
+            let inputs = weight.shape[0];
+            Ok(Dense::new(inputs, bias, |input, unit| weight.values[input * units + unit]))
         };
-        let layers: Result<Vec<Layer>> =
+        let layers: Result<Vec<Dense>> =
             (0..hidden.len()).map(|i| layer(&format!("hidden.{i}"))).collect();
         Ok(WideAndDeep {
             tables,
@@ -87,32 +67,34 @@ impl WideAndDeep {
     /// What comes out of the network for each row: `width` numbers a row.
     pub fn logits(&self, inputs: &Inputs) -> Vec<f32> {
         let width = self.logits.units();
-        let mut out = vec![0.0; inputs.rows * width];
-        let mut x: Vec<f32> = Vec::new();
-        let mut next: Vec<f32> = Vec::new();
-        for row in 0..inputs.rows {
+        let mut logits = Vec::with_capacity(inputs.rows * width);
+        let (mut x, mut next): (Vec<f32>, Vec<f32>) = (Vec::new(), Vec::new());
+        for first in (0..inputs.rows).step_by(ROWS) {
+            let rows = first..inputs.rows.min(first + ROWS);
             x.clear();
-            x.extend_from_slice(&inputs.numbers[row * self.n_numbers..][..self.n_numbers]);
-            for (table, ids) in self.tables.iter().zip(&inputs.categories) {
-                mean(&table.embedding, self.embedding, ids.row(row), &mut x);
+            for row in rows.clone() {
+                x.extend_from_slice(&inputs.numbers[row * self.n_numbers..][..self.n_numbers]);
+                for (table, ids) in self.tables.iter().zip(&inputs.categories) {
+                    mean(&table.embedding, self.embedding, ids.row(row), &mut x);
+                }
             }
             for layer in &self.hidden {
-                next.clear();
-                next.resize(layer.units(), 0.0);
-                layer.apply(&x, &mut next);
+                layer.apply(rows.len(), &x, &mut next);
                 next.iter_mut().for_each(|x| *x = x.max(0.0));
                 std::mem::swap(&mut x, &mut next);
             }
-            let out = &mut out[row * width..][..width];
-            self.logits.apply(&x, out);
-            for (table, ids) in self.tables.iter().zip(&inputs.categories) {
-                for id in ids.row(row) {
-                    let weights = &table.wide.values[*id as usize * width..][..width];
-                    out.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += weight);
+            self.logits.apply(rows.len(), &x, &mut next);
+            for (row, out) in rows.zip(next.chunks_exact_mut(width)) {
+                for (table, ids) in self.tables.iter().zip(&inputs.categories) {
+                    for id in ids.row(row) {
+                        let weights = &table.wide.values[*id as usize * width..][..width];
+                        out.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += weight);
+                    }
                 }
             }
+            logits.extend_from_slice(&next);
         }
-        out
+        logits
     }
 }
 
