@@ -41,6 +41,8 @@ A directory of numbered versions is looked at every --poll seconds. A new versio
 one that answers, golden predictions and all, and takes its place when it is ready; one that cannot be
 used changes nothing but the status.
 
+Requests that wait at the same time go through the network together, with the same bits as alone.
+
 The first line on stdout is the address, the second gRPC's. Ctrl-C and termination let requests end.
 
 Exit codes:
@@ -88,6 +90,14 @@ struct LimitArgs {
     #[arg(long, value_name = "N", default_value = "128")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_concurrent: u32,
+    /// Rows of requests that go through a network together at most; 1 is each request by itself
+    #[arg(long, value_name = "N", default_value = "64")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_batch_size: u32,
+    /// Microseconds that a request may wait for others to go with; 0: with those that wait anyway
+    #[arg(long, value_name = "N", default_value = "0")]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    batch_timeout_micros: u32,
     /// Seconds for a request to arrive (408) and for its answer to be ready (504)
     #[arg(long, value_name = "S", default_value = "30", value_parser = seconds)]
     timeout: Duration,
@@ -217,6 +227,8 @@ fn options(args: &ServeArgs) -> Result<Options> {
         threads: args.threads.map_or(default.threads, usize::from),
         max_body: args.limits.max_body.0 as usize,
         max_concurrent: args.limits.max_concurrent as usize,
+        max_batch_size: args.limits.max_batch_size as usize,
+        batch_timeout: Duration::from_micros(args.limits.batch_timeout_micros.into()),
         timeout: args.limits.timeout,
         header_timeout: args.limits.header_timeout,
         poll: args.poll,

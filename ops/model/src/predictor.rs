@@ -76,19 +76,20 @@ impl Predictor {
     /// When a column is of another type than the graph's.
     pub fn predict(&self, batch: &RecordBatch) -> Result<Predicted> {
         let fed = feed(batch, self.graph.inputs())?;
-        let records = self.predict_tensors(fed.rows, fed.tensors)?;
+        let records = self.records(self.scores_of(fed.rows, fed.tensors)?)?;
         Ok(Predicted { records, bad: fed.bad })
     }
 
-    /// Predicts rows whose raw columns are tensors: one for each of the graph's inputs.
+    /// Predicts rows whose raw columns are tensors, one for each of the graph's inputs: the task's width of
+    /// numbers for each row, of which [`Predictor::records`] makes predictions.
     ///
     /// # Errors
     /// When a result is too large.
-    pub fn predict_tensors(&self, rows: usize, raw: Vec<Tensor>) -> Result<RecordBatch> {
+    pub fn scores_of(&self, rows: usize, raw: Vec<Tensor>) -> Result<Vec<f32>> {
         let tensors = self.graph.run(rows, raw)?;
         let types = self.graph.outputs().iter().map(|(_, ty)| ty);
         let features: Vec<(&Tensor, &Type)> = tensors.iter().zip(types).collect();
-        self.records(self.scores(&Inputs::of(&self.spec, rows, &features)?))
+        Ok(self.scores(&Inputs::of(&self.spec, rows, &features)?))
     }
 
     /// Predicts rows of features: the task's width of numbers for each.
@@ -98,7 +99,11 @@ impl Predictor {
         scores
     }
 
-    fn records(&self, scores: Vec<f32>) -> Result<RecordBatch> {
+    /// Predictions of what [`Predictor::scores`] gives, in [`Predictor::schema`].
+    ///
+    /// # Errors
+    /// When there are more than a batch can hold.
+    pub fn records(&self, scores: Vec<f32>) -> Result<RecordBatch> {
         let columns: Vec<ArrayRef> = match self.spec.task {
             Task::Multiclass { classes } => {
                 let class = scores.chunks_exact(classes).map(|row| greatest(row) as i64);

@@ -231,6 +231,41 @@ impl Values {
         self.len() == 0
     }
 
+    /// The values of several, which are kept as the same.
+    fn concat<'a>(parts: impl Iterator<Item = &'a Values> + Clone) -> Result<Self> {
+        macro_rules! concat {
+            ($variant:ident) => {
+                Values::$variant(
+                    parts
+                        .flat_map(|part| match part {
+                            Values::$variant(values) => values.as_ref(),
+                            _ => &[],
+                        })
+                        .copied()
+                        .collect(),
+                )
+            };
+        }
+        Ok(match parts.clone().next() {
+            None => Values::empty(DType::Bool),
+            Some(Values::Bool(_)) => concat!(Bool),
+            Some(Values::Int64(_)) => concat!(Int64),
+            Some(Values::Float32(_)) => concat!(Float32),
+            Some(Values::Float64(_)) => concat!(Float64),
+            Some(Values::String(_)) => {
+                let mut builder = StringsBuilder::default();
+                for part in parts {
+                    if let Values::String(strings) = part {
+                        strings.iter().for_each(|string| builder.push(string));
+                    }
+                }
+                Values::String(builder.finish()?)
+            }
+            // Constants: one for all rows.
+            Some(constant @ (Values::Vocabulary(_) | Values::Tokenizer(_))) => constant.clone(),
+        })
+    }
+
     /// What they are kept as: integers may also be timestamps.
     pub fn dtype(&self) -> DType {
         match self {
@@ -426,6 +461,27 @@ impl Tensor {
         RowEnds { levels, last: per_row }
     }
 
+    /// The rows of columns of one type, one column after the other.
+    ///
+    /// # Errors
+    /// When they are more than 2 GiB of strings or 2^31 items together.
+    pub fn concat(parts: &[&Tensor]) -> Result<Tensor> {
+        let Some((first, rest)) = parts.split_first() else {
+            return Err(Error::invalid("there are no columns to put together"));
+        };
+        if rest.is_empty() {
+            return Ok((*first).clone());
+        }
+        let splits: Result<Vec<_>> = (0..first.splits.len())
+            .map(|level| {
+                let pairs = parts.iter().flat_map(|part| part.splits[level].windows(2));
+                splits_of(pairs.map(|pair| (pair[1] - pair[0]) as usize))
+            })
+            .collect();
+        let values = Values::concat(parts.iter().map(|part| &part.values))?;
+        Ok(Tensor { rows: parts.iter().map(|part| part.rows).sum(), splits: splits?, values })
+    }
+
     /// Checks the module's invariant for a type.
     ///
     /// # Errors
@@ -521,6 +577,31 @@ mod tests {
         let vector = Tensor::dense(2, vec![0f32; 6]);
         assert_eq!(vector.row_ends(&[Dim::Fixed(3)]).range(1), 3..6);
         vector.check(&Type::column(DType::Float32, [Dim::Fixed(3)])).unwrap();
+    }
+
+    #[test]
+    fn columns_are_put_together() {
+        let nested = |rows: &[&[&[&str]]]| {
+            let items = || rows.iter().flat_map(|row| row.iter());
+            let rows_of = splits_of(rows.iter().map(|row| row.len())).unwrap();
+            let items_of = splits_of(items().map(|item| item.len())).unwrap();
+            let strings: Strings = items().flat_map(|item| item.iter()).collect();
+            Tensor { rows: rows.len(), splits: vec![rows_of, items_of], values: strings.into() }
+        };
+        let (a, b) = (&[&["a", "b"][..], &[]][..], &[&["c"][..]][..]);
+        let together = nested(&[a, &[], b, a]);
+        together.check(&Type::column(DType::String, [Dim::Var, Dim::Var])).unwrap();
+        let parts = [&nested(&[a, &[]]), &nested(&[]), &nested(&[b, a])];
+        assert_eq!(Tensor::concat(&parts).unwrap(), together);
+        assert_eq!(Tensor::concat(&parts[..1]).unwrap(), *parts[0]);
+        assert!(Tensor::concat(&[]).is_err());
+
+        let dense = |rows, values: Vec<f32>| Tensor::dense(rows, values);
+        let together = dense(3, vec![1.0, f32::NAN, -0.0, 2.0, 3.0, 4.0]);
+        let parts = [&dense(1, vec![1.0, f32::NAN]), &dense(2, vec![-0.0, 2.0, 3.0, 4.0])];
+        assert!(Tensor::concat(&parts).unwrap().same_bits(&together));
+        let parts = [&Tensor::dense(1, vec![1u8]), &Tensor::dense(2, vec![0u8, 1])];
+        assert_eq!(Tensor::concat(&parts).unwrap(), Tensor::dense(3, vec![1u8, 0, 1]));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! `handle`: a request in, an answer out, without any network.
 
+use std::sync::Arc;
+
 use model::Task;
 use percent_encoding::percent_decode_str;
-use transform::Tensor;
 
 use crate::answer;
+use crate::batch::{Step, settled};
 use crate::failure::{Code, Failure};
 use crate::metadata::{metadata, status};
 use crate::models::{Choice, Models};
@@ -38,13 +40,20 @@ pub struct About {
 /// Answers a request to the paths of TensorFlow Serving's REST API. `path` is as it came, without a query.
 pub fn handle(models: &Models, method: &str, path: &str, body: &[u8]) -> Response {
     let mut about = About::default();
-    if strip(path, "/v1/").is_none() {
+    if !is_ours(path) {
         return Response { status: Code::NotFound.http(), body: Vec::new(), about };
     }
-    match answer(models, method, path, body, &mut about) {
+    let answer = begin(models, method, path, body, &mut about).and_then(Step::alone);
+    let (about, answer) = settled(about, answer);
+    match answer {
         Ok(body) => Response { status: 200, body, about },
         Err(failure) => Response { status: failure.code.http(), body: failure.body(), about },
     }
+}
+
+/// Whether a path is one of the API, whatever it asks for.
+pub(crate) fn is_ours(path: &str) -> bool {
+    strip(path, "/v1/").is_some()
 }
 
 /// What a path asks for.
@@ -62,20 +71,21 @@ enum What {
     Metadata,
 }
 
-fn answer(
+/// Reads a request, and answers it as far as no network is needed for it.
+pub(crate) fn begin(
     models: &Models,
     method: &str,
     path: &str,
     body: &[u8],
     about: &mut About,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Step, Failure> {
     let route = route(method, path)?
         .ok_or_else(|| Failure::invalid(format!("Malformed request: {method} {path}")))?;
     let Route { model, choice, what } = route;
     if models.get(&model).is_some() {
         about.model.clone_from(&model);
     }
-    let json = |value: serde_json::Value| value.to_string().into_bytes();
+    let json = |value: serde_json::Value| Step::Answered(value.to_string().into_bytes());
     match what {
         What::Status | What::Metadata if model.is_empty() => {
             Err(Failure::invalid("Missing model name in request."))
@@ -98,19 +108,15 @@ fn answer(
             }
             let (version, servable) = models.find(&model, &choice)?;
             about.version = Some(version);
-            let (rows, answered) = match method {
-                Method::Predict => predict(&servable, &body)?,
-                Method::Classify | Method::Regress => score(&servable, &body, method)?,
-            };
-            about.rows = rows;
-            Ok(answered)
+            match method {
+                Method::Predict => predict(&servable, &body, about),
+                Method::Classify | Method::Regress => score(&servable, &body, method, about),
+            }
         }
     }
 }
 
-type Answered = Result<(usize, Vec<u8>), Failure>;
-
-fn predict(servable: &Servable, body: &Body<'_>) -> Answered {
+fn predict(servable: &Arc<Servable>, body: &Body<'_>, about: &mut About) -> Result<Step, Failure> {
     let name = body.signature.as_str();
     let signature = servable.signature(name).ok_or_else(|| {
         Failure::invalid(format!("Serving signature name: \"{name}\" not found in signature def"))
@@ -120,27 +126,63 @@ fn predict(servable: &Servable, body: &Body<'_>) -> Answered {
         return Err(Failure::invalid(format!("Failed to get input map for signature: {name}")));
     }
     let Rows { n, tensors, format } = body.predict(&signature)?;
-    let outputs = signature.run(n, tensors)?;
-    Ok((n, answer::predictions(&outputs, n, format)))
+    about.rows = n;
+    if !signature.predicts() {
+        let outputs = signature.run(n, tensors)?;
+        return Ok(Step::Answered(answer::predictions(&outputs, n, format)));
+    }
+    Ok(Step::rows(servable, n, tensors, move |servable, scores| {
+        Ok(answer::predictions(&servable.answers(scores)?, n, format))
+    }))
 }
 
 /// Classifies or regresses.
-fn score(servable: &Servable, body: &Body<'_>, method: Method) -> Answered {
-    let scorer = Scorer::of(servable, &body.signature, method)?;
-    let Rows { n, tensors, .. } = body.examples(&scorer.signature)?;
-    let scores = scorer.scores(n, tensors)?;
-    let body = match method {
-        Method::Regress => answer::regressions(&scores),
-        _ => answer::classes(scores.chunks_exact(scorer.width())),
-    };
-    Ok((n, body))
+fn score(
+    servable: &Arc<Servable>,
+    body: &Body<'_>,
+    method: Method,
+    about: &mut About,
+) -> Result<Step, Failure> {
+    let Scorer { signature, classes } = Scorer::of(servable, &body.signature, method)?;
+    let Rows { n, tensors, .. } = body.examples(&signature)?;
+    about.rows = n;
+    Ok(Step::rows(servable, n, tensors, move |_, scores| {
+        Ok(match method {
+            Method::Regress => answer::regressions(&scores),
+            _ => answer::classes(classes.of(scores).chunks_exact(classes.width())),
+        })
+    }))
 }
 
 /// What classifies or regresses.
 pub(crate) struct Scorer<'a> {
     /// What is read.
     pub(crate) signature: Signature<'a>,
-    task: Task,
+    /// How it is answered.
+    pub(crate) classes: Classes,
+}
+
+/// A task, as classes.
+#[derive(Clone, Copy)]
+pub(crate) struct Classes(Task);
+
+impl Classes {
+    /// How many there are.
+    pub(crate) fn width(self) -> usize {
+        match self.0 {
+            Task::Regression => 1,
+            Task::Binary => 2,
+            Task::Multiclass { classes } => classes.max(1),
+        }
+    }
+
+    /// The scores of rows, one for each class.
+    pub(crate) fn of(self, scores: Vec<f32>) -> Vec<f32> {
+        match self.0 {
+            Task::Binary => scores.iter().flat_map(|score| [1.0 - score, *score]).collect(),
+            Task::Multiclass { .. } | Task::Regression => scores,
+        }
+    }
 }
 
 impl<'a> Scorer<'a> {
@@ -159,27 +201,11 @@ impl<'a> Scorer<'a> {
             Some(Task::Binary | Task::Multiclass { .. }) => Method::Classify,
         };
         match (servable.task(), servable.signature(DEFAULT)) {
-            (Some(task), Some(signature)) if its_own == method => Ok(Scorer { signature, task }),
+            (Some(task), Some(signature)) if its_own == method => {
+                Ok(Scorer { signature, classes: Classes(task) })
+            }
             _ => Err(Failure::invalid(other_method(method, its_own))),
         }
-    }
-
-    /// How many scores a row has.
-    pub(crate) fn width(&self) -> usize {
-        match self.task {
-            Task::Regression => 1,
-            Task::Binary => 2,
-            Task::Multiclass { classes } => classes.max(1),
-        }
-    }
-
-    /// The scores of rows: numbers, or one for each class.
-    pub(crate) fn scores(&self, n: usize, tensors: Vec<Tensor>) -> Result<Vec<f32>, Failure> {
-        let scores = self.signature.scores(n, tensors)?;
-        Ok(match self.task {
-            Task::Binary => scores.iter().flat_map(|score| [1.0 - score, *score]).collect(),
-            Task::Multiclass { .. } | Task::Regression => scores,
-        })
     }
 }
 

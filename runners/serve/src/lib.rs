@@ -10,6 +10,7 @@
 //! **Invariant:** a prediction has the bits of [`model::Predictor::predict`] on the same rows.
 
 mod answer;
+mod batch;
 mod blessing;
 mod columns;
 mod cursor;

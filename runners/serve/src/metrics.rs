@@ -60,8 +60,8 @@ impl Metrics {
         latency.sum += seconds;
     }
 
-    /// All numbers, as text for Prometheus.
-    pub fn text(&self, models: &Models) -> String {
+    /// All numbers, as text for Prometheus; `passes` went through networks so far.
+    pub fn text(&self, models: &Models, passes: u64) -> String {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut out = String::new();
         let head = |out: &mut String, name: &str, kind: &str, help: &str| {
@@ -96,6 +96,9 @@ impl Metrics {
             let (model, version) = (escaped(model), shown(version));
             let _ = writeln!(out, "{name}{{model=\"{model}\",version=\"{version}\"}} {n}");
         }
+        let name = "frazil_network_passes_total";
+        head(&mut out, name, "counter", "Passes through networks, each of one request or several.");
+        let _ = writeln!(out, "{name} {passes}");
         let name = "frazil_requests_in_flight";
         head(&mut out, name, "gauge", "Requests that are being answered.");
         let _ = writeln!(out, "{name} {}", self.in_flight.load(Ordering::Relaxed));
@@ -128,7 +131,7 @@ mod tests {
         metrics.count(&about, 200, Duration::from_micros(100));
         metrics.count(&about, 200, Duration::from_mins(1));
         metrics.count(&About::default(), 400, Duration::from_millis(1));
-        let text = metrics.text(&Models::default());
+        let text = metrics.text(&Models::default(), 2);
         for line in [
             "frazil_requests_total{model=\"a\\\"b\",version=\"7\",method=\"predict\",code=\"200\"} 2",
             "frazil_requests_total{model=\"\",version=\"\",method=\"\",code=\"400\"} 1",
@@ -137,6 +140,7 @@ mod tests {
             "frazil_request_duration_seconds_bucket{model=\"a\\\"b\",method=\"predict\",le=\"+Inf\"} 2",
             "frazil_request_duration_seconds_count{model=\"a\\\"b\",method=\"predict\"} 2",
             "frazil_rows_total{model=\"a\\\"b\",version=\"7\"} 6",
+            "frazil_network_passes_total 2",
             "frazil_requests_in_flight 0",
         ] {
             assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");

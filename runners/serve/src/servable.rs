@@ -112,6 +112,25 @@ impl Servable {
         self.predictor.as_ref().map(|predictor| predictor.spec().task)
     }
 
+    /// Predicts rows, a tensor for each input of the default signature: so many numbers for each row as the
+    /// task has.
+    ///
+    /// # Errors
+    /// When a result is larger than 2 GiB, or nothing is predicted.
+    pub(crate) fn scores(&self, rows: usize, tensors: Vec<Tensor>) -> Result<Vec<f32>> {
+        self.predictor()?.scores_of(rows, tensors)
+    }
+
+    /// Numbers of [`Servable::scores`] as the default signature answers them.
+    pub(crate) fn answers(&self, scores: Vec<f32>) -> Result<Vec<Output<'static>>> {
+        outputs_of(&self.predictor()?.records(scores)?)
+    }
+
+    fn predictor(&self) -> Result<&Predictor> {
+        let none = || Error::new(ErrorKind::Incompatible, "there is no network behind the graph");
+        self.predictor.as_ref().ok_or_else(none)
+    }
+
     /// What answers to a name; an empty one is the default's.
     pub fn signature(&self, name: &str) -> Option<Signature<'_>> {
         let predictor = match name {
@@ -191,13 +210,18 @@ impl<'a> Signature<'a> {
         }
     }
 
+    /// Whether the answer is the network's, and not the graph's alone.
+    pub(crate) fn predicts(&self) -> bool {
+        self.predictor.is_some()
+    }
+
     /// Answers rows: a tensor for each of the inputs.
     ///
     /// # Errors
     /// When a result is larger than 2 GiB.
     pub fn run(&self, rows: usize, tensors: Vec<Tensor>) -> Result<Vec<Output<'a>>> {
-        if let Some(predictor) = self.predictor {
-            return outputs_of(&predictor.predict_tensors(rows, tensors)?);
+        if self.predicts() {
+            return self.of.answers(self.of.scores(rows, tensors)?);
         }
         let graph = self.graph();
         let tensors = graph.run(rows, tensors)?;
@@ -207,17 +231,6 @@ impl<'a> Signature<'a> {
             tensor,
         });
         Ok(outputs.collect())
-    }
-
-    /// Answers rows with the numbers of the task: so many for each row.
-    ///
-    /// # Errors
-    /// As [`Signature::run`].
-    pub fn scores(&self, rows: usize, tensors: Vec<Tensor>) -> Result<Vec<f32>> {
-        match self.run(rows, tensors)?.into_iter().next().map(|output| output.tensor.values) {
-            Some(Values::Float32(scores)) => Ok(scores.to_vec()),
-            _ => Err(Error::new(ErrorKind::Incompatible, "the answer has no scores")),
-        }
     }
 }
 

@@ -11,11 +11,8 @@
 //! | the program is told to end: what was begun is answered, for `timeout` at most | | |
 //!
 //! Answers are computed on threads of their own, as many as there are cores: a long one, or a large body,
-//! holds up neither new connections nor other requests.
-//!
-//! Requests are not put together into batches: networks answer row by row, so that a row's bits do not
-//! depend on its neighbours, and all else is 8 µs for a row of taxi trips alone, 3 µs beside 63 others. A
-//! request over loopback is some 35 µs of one core.
+//! holds up neither new connections nor other requests. Those that wait meanwhile are put together
+//! ([`crate::batch`]).
 
 use std::future::poll_fn;
 use std::path::PathBuf;
@@ -39,10 +36,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use engine::{Error, Result};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{timeout, timeout_at};
 
+use crate::batch::{Answered, Batches, Step};
 use crate::failure::{Code, Failure};
 use crate::grpc::{self, wire};
 use crate::handle::{self, About};
@@ -72,6 +69,10 @@ pub struct Options {
     pub max_body: usize,
     /// Requests that are answered at the same time.
     pub max_concurrent: usize,
+    /// Rows of requests that go through a network together at most; a request with more goes alone.
+    pub max_batch_size: usize,
+    /// How long a request may wait for others to go with; at 0 it goes with those that wait anyway.
+    pub batch_timeout: Duration,
     /// Connections that are open at the same time; more wait.
     pub max_connections: usize,
     /// For a body to arrive, and an answer to be ready.
@@ -96,6 +97,8 @@ impl Default for Options {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             max_body: 16 << 20,
             max_concurrent: 128,
+            max_batch_size: 64,
+            batch_timeout: Duration::ZERO,
             max_connections: 4096,
             timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(30),
@@ -110,15 +113,25 @@ impl Default for Options {
 /// What all requests share.
 struct Shared {
     models: Arc<Models>,
+    batches: Arc<Batches>,
     metrics: Metrics,
     options: Options,
     slots: Arc<Semaphore>,
 }
 
 impl Shared {
-    fn new(models: Arc<Models>, options: Options) -> Arc<Self> {
-        let slots = Arc::new(Semaphore::new(options.max_concurrent.max(1)));
-        Arc::new(Shared { models, metrics: Metrics::default(), options, slots })
+    fn new(models: Arc<Models>, options: Options) -> Result<Arc<Self>> {
+        let Options { threads, max_batch_size, batch_timeout, max_concurrent, .. } = options;
+        let batches = Batches::start(&models, threads, max_batch_size, batch_timeout)?;
+        let (metrics, slots) =
+            (Metrics::default(), Arc::new(Semaphore::new(max_concurrent.max(1))));
+        Ok(Arc::new(Shared { models, batches, metrics, options, slots }))
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.batches.end();
     }
 }
 
@@ -137,7 +150,6 @@ pub fn serve(
     let models = Arc::new(models);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.threads.clamp(1, 4))
-        .max_blocking_threads(options.threads.max(1))
         .thread_name("serve")
         .enable_io()
         .enable_time()
@@ -145,7 +157,7 @@ pub fn serve(
         .map_err(|e| Error::io("start threads", &e))?;
     let mut watcher = Watcher::new(models.clone(), log.clone());
     let (poll, wait) = (options.poll, options.timeout);
-    let shared = Shared::new(models, options);
+    let shared = Shared::new(models, options)?;
     let (ports, addresses) = runtime.block_on(async {
         let options = &shared.options;
         let (rest, rest_address) =
@@ -268,7 +280,7 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Response {
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    let text = shared.metrics.text(&shared.models);
+    let text = shared.metrics.text(&shared.models, shared.batches.passes());
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
@@ -303,14 +315,17 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
 /// All paths of the REST API.
 async fn api(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (start, _in_flight) = (Instant::now(), InFlight::of(&shared));
-    let handle = |models: &Models, head: &Parts, body: Bytes| {
-        handle::handle(models, head.method.as_str(), head.uri.path(), &body)
-    };
-    let (about, response) = match answer(&shared, request, handle).await {
-        Ok(handle::Response { status, body, about }) => {
-            (about, json(StatusCode::from_u16(status).unwrap_or_default(), body))
-        }
-        Err(failure) => (About::default(), failed(&failure)),
+    let within = shared.options.timeout;
+    let (about, response) = if handle::is_ours(request.uri().path()) {
+        let begin = |models: &Models, head: &Parts, body: Bytes, about: &mut About| {
+            handle::begin(models, head.method.as_str(), head.uri.path(), &body, about)
+        };
+        let (about, answer) = answer(&shared, request, within, begin).await;
+        let respond = |body| json(StatusCode::OK, body);
+        (about, answer.map_or_else(|failure| failed(&failure), respond))
+    } else {
+        linger(request.into_body());
+        (About::default(), StatusCode::NOT_FOUND.into_response())
     };
     shared.metrics.count(&about, response.status().as_u16(), start.elapsed());
     response
@@ -319,14 +334,12 @@ async fn api(State(shared): State<Arc<Shared>>, request: Request) -> Response {
 /// All methods of gRPC. Metrics know them by HTTP's codes, as REST's.
 async fn call(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (start, _in_flight) = (Instant::now(), InFlight::of(&shared));
-    let handle = |models: &Models, head: &Parts, body: Bytes| match wire::message(body) {
-        Ok(message) => crate::grpc(models, head.uri.path(), message),
-        Err(failure) => (About::default(), Err(failure)),
+    let asked = wire::timeout(request.headers());
+    let within = asked.map_or(shared.options.timeout, |asked| asked.min(shared.options.timeout));
+    let begin = |models: &Models, head: &Parts, body: Bytes, about: &mut About| {
+        grpc::begin(models, head.uri.path(), wire::message(body)?, about)
     };
-    let (about, answer) = match answer(&shared, request, handle).await {
-        Ok(answered) => answered,
-        Err(failure) => (About::default(), Err(failure)),
-    };
+    let (about, answer) = answer(&shared, request, within, begin).await;
     let code = answer.as_ref().map_or_else(|failure| failure.code.http(), |_| 200);
     shared.metrics.count(&about, code, start.elapsed());
     match answer {
@@ -367,14 +380,38 @@ impl Drop for InFlight {
     }
 }
 
-/// Answers a request within the limits that all have.
-async fn answer<T: Send + 'static>(
+/// Answers a request within the limits that all have, and a time of its own.
+async fn answer(
     shared: &Arc<Shared>,
     request: Request,
-    handle: impl FnOnce(&Models, &Parts, Bytes) -> T + Send + 'static,
-) -> Result<T, Failure> {
-    let Options { max_body, max_concurrent, timeout: within, .. } = &shared.options;
-    let deadline = tokio::time::Instant::now() + *within;
+    within: Duration,
+    begin: impl FnOnce(&Models, &Parts, Bytes, &mut About) -> Result<Step, Failure> + Send + 'static,
+) -> Answered {
+    let deadline = tokio::time::Instant::now() + within;
+    let (head, body, slot) = match arrived(shared, request, deadline, within).await {
+        Ok(arrived) => arrived,
+        Err(failure) => return (About::default(), Err(failure)),
+    };
+    let begin = move |models: &Models, about: &mut About| begin(models, &head, body, about);
+    let failure = match timeout_at(deadline, shared.batches.push(slot, begin)).await {
+        Ok(Ok(answered)) => return answered,
+        Ok(Err(_)) => Failure::new(Code::Internal, "the answer could not be computed"),
+        Err(_) => {
+            let what = format!("the answer was not ready within {} s", within.as_secs_f64());
+            Failure::new(Code::DeadlineExceeded, what)
+        }
+    };
+    (About::default(), Err(failure))
+}
+
+/// A place among the requests that are answered, and the body.
+async fn arrived(
+    shared: &Arc<Shared>,
+    request: Request,
+    deadline: tokio::time::Instant,
+    within: Duration,
+) -> Result<(Parts, Bytes, OwnedSemaphorePermit), Failure> {
+    let Options { max_body, max_concurrent, .. } = &shared.options;
     let (head, body) = request.into_parts();
     let Ok(slot) = shared.slots.clone().try_acquire_owned() else {
         linger(body);
@@ -387,29 +424,13 @@ async fn answer<T: Send + 'static>(
         linger(body);
         return Err(too_large());
     }
-    let body = match timeout_at(deadline, read(body, *max_body)).await {
-        Ok(Ok(Some(body))) => body,
-        Ok(Ok(None)) => return Err(too_large()),
-        Ok(Err(error)) => return Err(Failure::invalid(format!("cannot read the body: {error}"))),
+    match timeout_at(deadline, read(body, *max_body)).await {
+        Ok(Ok(Some(body))) => Ok((head, body, slot)),
+        Ok(Ok(None)) => Err(too_large()),
+        Ok(Err(error)) => Err(Failure::invalid(format!("cannot read the body: {error}"))),
         Err(_) => {
             let what = format!("the body did not arrive within {} s", within.as_secs_f64());
-            return Err(Failure::new(Code::TooSlow, what));
-        }
-    };
-    let models = shared.models.clone();
-    let mut computing = spawn_blocking(move || {
-        let answer = handle(&models, &head, body);
-        // Only now: one that is too late is still being computed.
-        drop(slot);
-        answer
-    });
-    match timeout_at(deadline, &mut computing).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(_)) => Err(Failure::new(Code::Internal, "the answer could not be computed")),
-        Err(_) => {
-            computing.abort();
-            let what = format!("the answer was not ready within {} s", within.as_secs_f64());
-            Err(Failure::new(Code::DeadlineExceeded, what))
+            Err(Failure::new(Code::TooSlow, what))
         }
     }
 }
@@ -486,13 +507,16 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_not_ready_in_time_is_not_waited_for() {
-        let options = Options { timeout: Duration::from_millis(1), ..Options::default() };
-        let shared = Shared::new(Arc::default(), options);
+        let shared = Shared::new(Arc::default(), Options::default()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let (sender, receiver) = std::sync::mpsc::channel::<()>();
         // It is computed until somebody lets it end.
-        let slow = move |_: &Models, _: &Parts, _: Bytes| receiver.recv().is_ok();
-        let failure = runtime.block_on(answer(&shared, Request::default(), slow)).unwrap_err();
+        let slow = move |_: &Models, _: &Parts, _: Bytes, _: &mut About| {
+            let _ = receiver.recv();
+            Ok(Step::Answered(Vec::new()))
+        };
+        let answer = answer(&shared, Request::default(), Duration::from_millis(1), slow);
+        let failure = runtime.block_on(answer).1.unwrap_err();
         let message = "the answer was not ready within 0.001 s";
         assert_eq!((failure.code.http(), failure.message.as_str()), (504, message));
         assert_eq!(failure.code.grpc(), (4, "DEADLINE_EXCEEDED"));

@@ -20,28 +20,31 @@ pub(crate) use messages::{DimProto, SignatureDef, TensorInfo, TensorShapeProto};
 use prost::Message;
 use prost::bytes::Bytes;
 pub(crate) use tensors::number_of;
+use transform::Tensor;
 
+use crate::batch::{Step, settled};
 use crate::example;
 use crate::failure::{Code, Failure};
-use crate::handle::{About, Scorer};
+use crate::handle::{About, Classes, Scorer};
 use crate::metadata::{signature_defs, versions};
 use crate::models::{Choice, Models};
-use crate::servable::{DEFAULT, Method, Servable};
+use crate::servable::{DEFAULT, Method, Output, Servable};
 
 /// Answers a call of a method, such as `/tensorflow.serving.PredictionService/Predict`, whose message is
 /// `request`: with a message, and what it was about, for metrics.
 pub fn grpc(models: &Models, path: &str, request: Bytes) -> (About, Result<Vec<u8>, Failure>) {
     let mut about = About::default();
-    let answer = answer(models, path, request, &mut about);
-    (about, answer)
+    let answer = begin(models, path, request, &mut about).and_then(Step::alone);
+    settled(about, answer)
 }
 
-fn answer(
+/// Reads a call, and answers it as far as no network is needed for it.
+pub(crate) fn begin(
     models: &Models,
     path: &str,
     request: Bytes,
     about: &mut About,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Step, Failure> {
     let unimplemented = |what: String| Err(Failure::new(Code::Unimplemented, what));
     let (service, method) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
     let mut call = Call { models, about };
@@ -98,7 +101,7 @@ fn read<M: Message + Default>(message: Bytes) -> Result<M, Failure> {
     M::decode(message).map_err(|e| Failure::invalid(format!("cannot read the message: {e}")))
 }
 
-type Answer = Result<Vec<u8>, Failure>;
+type Answer = Result<Step, Failure>;
 
 /// A call that is being answered.
 struct Call<'a> {
@@ -162,31 +165,48 @@ impl Call<'_> {
                     known.join(",")
                 )));
             }
-            if !wanted.insert(name.as_str()) {
+            if !wanted.insert(name.clone()) {
                 return Err(Failure::invalid(format!("duplicate output tensor alias: {name}")));
             }
         }
         let (n, tensors) = tensors::rows(&request.inputs, &signature)?;
-        let mut outputs = BTreeMap::new();
-        for output in signature.run(n, tensors)? {
-            if wanted.is_empty() || wanted.contains(&*output.name) {
-                tensors::write(&output, &mut outputs);
-            }
-        }
         self.about.rows = n;
-        Ok(PredictResponse { outputs, model_spec: Some(used) }.encode_to_vec())
+        let answer = move |outputs: Vec<Output<'_>>| {
+            let mut all = BTreeMap::new();
+            for output in outputs {
+                if wanted.is_empty() || wanted.contains(&*output.name) {
+                    tensors::write(&output, &mut all);
+                }
+            }
+            PredictResponse { outputs: all, model_spec: Some(used) }.encode_to_vec()
+        };
+        if !signature.predicts() {
+            return Ok(Step::Answered(answer(signature.run(n, tensors)?)));
+        }
+        Ok(Step::rows(&servable, n, tensors, move |servable, scores| {
+            Ok(answer(servable.answers(scores)?))
+        }))
     }
 
     fn classify(&mut self, request: &ClassificationRequest) -> Answer {
         let (servable, used, name) = self.find(request.model_spec.as_ref())?;
-        let result = Some(self.classes(&servable, name, request.input.as_ref())?);
-        Ok(ClassificationResponse { result, model_spec: Some(used) }.encode_to_vec())
+        let scorer = Scorer::of(&servable, name, Method::Classify)?;
+        let (n, tensors) = self.examples(&scorer, request.input.as_ref())?;
+        let classes = scorer.classes;
+        Ok(Step::rows(&servable, n, tensors, move |_, scores| {
+            let result = Some(classified(classes, scores));
+            Ok(ClassificationResponse { result, model_spec: Some(used) }.encode_to_vec())
+        }))
     }
 
     fn regress(&mut self, request: &ClassificationRequest) -> Answer {
         let (servable, used, name) = self.find(request.model_spec.as_ref())?;
-        let result = Some(self.regressions(&servable, name, request.input.as_ref())?);
-        Ok(RegressionResponse { result, model_spec: Some(used) }.encode_to_vec())
+        let scorer = Scorer::of(&servable, name, Method::Regress)?;
+        let (n, tensors) = self.examples(&scorer, request.input.as_ref())?;
+        Ok(Step::rows(&servable, n, tensors, move |_, scores| {
+            let result = Some(regressed(scores));
+            Ok(RegressionResponse { result, model_spec: Some(used) }.encode_to_vec())
+        }))
     }
 
     /// All tasks have the version of the first, so that they are about one model.
@@ -217,10 +237,15 @@ impl Call<'_> {
             let mut result = InferenceResult { model_spec, ..InferenceResult::default() };
             match task.method_name.as_str() {
                 "tensorflow/serving/classify" => {
-                    result.classification_result = Some(self.classes(&servable, signature, input)?);
+                    let scorer = Scorer::of(&servable, signature, Method::Classify)?;
+                    let (n, tensors) = self.examples(&scorer, input)?;
+                    let scores = servable.scores(n, tensors)?;
+                    result.classification_result = Some(classified(scorer.classes, scores));
                 }
                 "tensorflow/serving/regress" => {
-                    result.regression_result = Some(self.regressions(&servable, signature, input)?);
+                    let scorer = Scorer::of(&servable, signature, Method::Regress)?;
+                    let (n, tensors) = self.examples(&scorer, input)?;
+                    result.regression_result = Some(regressed(servable.scores(n, tensors)?));
                 }
                 other => {
                     let what = format!("Unsupported signature method_name: {other}");
@@ -229,39 +254,15 @@ impl Call<'_> {
             }
             results.push(result);
         }
-        Ok(MultiInferenceResponse { results }.encode_to_vec())
+        Ok(Step::Answered(MultiInferenceResponse { results }.encode_to_vec()))
     }
 
-    fn classes(
+    /// The rows that are to be classified or regressed.
+    fn examples(
         &mut self,
-        servable: &Servable,
-        signature: &str,
+        scorer: &Scorer<'_>,
         input: Option<&Input>,
-    ) -> Result<ClassificationResult, Failure> {
-        let scorer = Scorer::of(servable, signature, Method::Classify)?;
-        let scores = self.scores(&scorer, input)?;
-        let class =
-            |(class, score): (usize, &f32)| Class { label: class.to_string(), score: *score };
-        let rows = scores.chunks_exact(scorer.width());
-        let rows = rows.map(|row| row.iter().enumerate().map(class).collect());
-        Ok(ClassificationResult {
-            classifications: rows.map(|classes| Classifications { classes }).collect(),
-        })
-    }
-
-    fn regressions(
-        &mut self,
-        servable: &Servable,
-        signature: &str,
-        input: Option<&Input>,
-    ) -> Result<RegressionResult, Failure> {
-        let scorer = Scorer::of(servable, signature, Method::Regress)?;
-        let scores = self.scores(&scorer, input)?;
-        let regressions = scores.into_iter().map(|value| Regression { value }).collect();
-        Ok(RegressionResult { regressions })
-    }
-
-    fn scores(&mut self, scorer: &Scorer<'_>, input: Option<&Input>) -> Result<Vec<f32>, Failure> {
+    ) -> Result<(usize, Vec<Tensor>), Failure> {
         let input = input.and_then(|input| {
             input.example_list_with_context.as_ref().or(input.example_list.as_ref())
         });
@@ -272,9 +273,8 @@ impl Call<'_> {
         };
         let examples = examples.iter().map(|example| &example[..]);
         let (n, tensors) = example::rows(&scorer.signature, examples, context)?;
-        let scores = scorer.scores(n, tensors)?;
         self.about.rows = n;
-        Ok(scores)
+        Ok((n, tensors))
     }
 
     fn metadata(&mut self, request: &GetModelMetadataRequest) -> Answer {
@@ -292,7 +292,7 @@ impl Call<'_> {
         let type_url = "type.googleapis.com/tensorflow.serving.SignatureDefMap".to_owned();
         let metadata = [(FIELD.to_owned(), Any { type_url, value: map.encode_to_vec() })].into();
         let model_spec = Some(ModelSpec { signature_name: String::new(), ..used });
-        Ok(GetModelMetadataResponse { model_spec, metadata }.encode_to_vec())
+        Ok(Step::Answered(GetModelMetadataResponse { model_spec, metadata }.encode_to_vec()))
     }
 
     fn status(&mut self, request: &GetModelStatusRequest) -> Answer {
@@ -309,6 +309,22 @@ impl Call<'_> {
                 }),
             }
         });
-        Ok(GetModelStatusResponse { model_version_status: states.collect() }.encode_to_vec())
+        let response = GetModelStatusResponse { model_version_status: states.collect() };
+        Ok(Step::Answered(response.encode_to_vec()))
     }
+}
+
+fn classified(classes: Classes, scores: Vec<f32>) -> ClassificationResult {
+    let class = |(class, score): (usize, &f32)| Class { label: class.to_string(), score: *score };
+    let scores = classes.of(scores);
+    let rows = scores.chunks_exact(classes.width());
+    let rows = rows.map(|row| row.iter().enumerate().map(class).collect());
+    ClassificationResult {
+        classifications: rows.map(|classes| Classifications { classes }).collect(),
+    }
+}
+
+fn regressed(scores: Vec<f32>) -> RegressionResult {
+    let regressions = scores.into_iter().map(|value| Regression { value }).collect();
+    RegressionResult { regressions }
 }

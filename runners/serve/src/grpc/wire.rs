@@ -1,6 +1,8 @@
 //! Calls with one message each way, as gRPC sends them over HTTP/2: the length before a message, and the
 //! status behind it.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -18,6 +20,8 @@ const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 /// A flag and a length.
 const HEAD: usize = 5;
+/// How long whoever calls waits for an answer.
+const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// What a status's message cannot hold as it is.
 const SPECIAL: &AsciiSet = &CONTROLS.add(b'%');
 
@@ -36,6 +40,22 @@ pub(crate) fn message(mut body: Bytes) -> Result<Bytes, Failure> {
         return Err(Failure::invalid(what));
     }
     Ok(body.split_off(HEAD))
+}
+
+/// How long whoever calls waits for an answer, if it is said: up to eight digits and a unit.
+pub(crate) fn timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(TIMEOUT)?.to_str().ok()?;
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number = number.parse::<u32>().ok().filter(|n| *n < 100_000_000)?;
+    Some(match unit {
+        "H" => Duration::from_hours(number.into()),
+        "M" => Duration::from_mins(number.into()),
+        "S" => Duration::from_secs(number.into()),
+        "m" => Duration::from_millis(number.into()),
+        "u" => Duration::from_micros(number.into()),
+        "n" => Duration::from_nanos(number.into()),
+        _ => return None,
+    })
 }
 
 /// A message and that all is well, or a status alone.
@@ -65,4 +85,25 @@ pub(crate) fn response(answer: Result<Vec<u8>, &Failure>) -> Response {
     };
     response.headers_mut().insert(CONTENT_TYPE, TYPE);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_that_a_client_waits_is_read() {
+        let check = |text: &'static str, expected: Option<Duration>| {
+            let headers = HeaderMap::from_iter([(TIMEOUT, HeaderValue::from_static(text))]);
+            assert_eq!(timeout(&headers), expected, "{text}");
+        };
+        check("1S", Some(Duration::from_secs(1)));
+        check("250m", Some(Duration::from_millis(250)));
+        check("0n", Some(Duration::ZERO));
+        check("99999999H", Some(Duration::from_hours(99_999_999)));
+        for text in ["", "S", "1", "1s", "-1S", "1.5S", "100000000S", "S1", "1 S"] {
+            check(text, None);
+        }
+        assert_eq!(timeout(&HeaderMap::new()), None);
+    }
 }

@@ -63,11 +63,13 @@ pub(crate) fn options() -> Options {
 }
 
 fn predict() -> String {
-    let body = format!("{{\"instances\": [{ROW}]}}");
-    format!(
-        "POST /v1/models/taxi:predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
+    post("/v1/models/taxi:predict", &format!("{{\"instances\": [{ROW}]}}"))
+}
+
+fn post(path: &str, body: &str) -> String {
+    let n = body.len();
+    let head = format!("Host: x\r\nConnection: close\r\nContent-Length: {n}\r\n");
+    format!("POST {path} HTTP/1.1\r\n{head}\r\n{body}")
 }
 
 /// How a client trusts the server.
@@ -105,6 +107,70 @@ fn tls_is_spoken() {
         plain.write_all(predict().as_bytes()).unwrap();
         assert!(!answer(&mut plain).contains("HTTP/1.1 200"));
     });
+}
+
+#[test]
+fn requests_that_wait_go_together_and_have_the_bits_that_they_have_alone() {
+    let row = |fare: usize| ROW.replace("2.5", &format!("{fare}.25"));
+    assert_ne!(row(1), ROW);
+    let rows = |n: usize| (0..n).map(row).collect::<Vec<_>>().join(",");
+    let (taxi, of_123) = ("/v1/models/taxi:predict", "/v1/models/taxi/versions/123:predict");
+    let mut asked: Vec<(&str, String)> = (0..6)
+        .map(|i| {
+            (if i % 2 == 0 { taxi } else { of_123 }, format!("{{\"instances\": [{}]}}", row(i)))
+        })
+        .collect();
+    asked.push((taxi, format!("{{\"instances\": [{}]}}", rows(7))));
+    // More than go together.
+    asked.push((taxi, format!("{{\"instances\": [{}]}}", rows(30))));
+    asked.push((
+        taxi,
+        format!("{{\"signature_name\": \"transform\", \"instances\": [{}]}}", row(1)),
+    ));
+    asked.push((taxi, "{\"instances\": [{}]}".to_owned()));
+    asked.push((taxi, "{".to_owned()));
+    asked.push(("/v1/models/classes:classify", format!("{{\"examples\": [{}]}}", row(3))));
+    asked.push(("/v1/models/money:predict", format!("{{\"instances\": [{}]}}", row(4))));
+    asked.push(("/v1/models/half:predict", "{\"instances\": [3.0]}".to_owned()));
+    asked.push(("/v1/models/none:predict", "{\"instances\": [3.0]}".to_owned()));
+
+    let models = all();
+    let mut codes = std::collections::BTreeMap::new();
+    let options = Options {
+        threads: 1,
+        // They come together: nothing begins before all are there.
+        max_batch_size: asked.len(),
+        batch_timeout: Duration::from_mins(10),
+        ..options()
+    };
+    with_server(all(), options, |address| {
+        let address = address.strip_prefix("http://").unwrap();
+        let streams: Vec<TcpStream> = asked
+            .iter()
+            .map(|(path, body)| {
+                let mut stream = TcpStream::connect(address).unwrap();
+                stream.write_all(post(path, body).as_bytes()).unwrap();
+                stream
+            })
+            .collect();
+        for ((path, body), mut stream) in asked.iter().zip(streams) {
+            let expected = serve::handle(&models, "POST", path, body.as_bytes());
+            let found = answer(&mut stream);
+            let (head, found) = found.split_once("\r\n\r\n").unwrap();
+            assert!(
+                head.starts_with(&format!("HTTP/1.1 {} ", expected.status)),
+                "{path} {body}: {head}"
+            );
+            assert_eq!(found.as_bytes(), expected.body, "{path} {body}");
+            *codes.entry(expected.status).or_insert(0) += 1;
+        }
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        // Version 200 with 3 and 7 rows, and with 30; version 123; and the two other networks.
+        let metrics = answer(&mut stream);
+        assert!(metrics.contains("\nfrazil_network_passes_total 5\n"), "{metrics}");
+    });
+    assert_eq!(codes, [(200, 12), (400, 2), (404, 1)].into());
 }
 
 #[test]
