@@ -82,9 +82,15 @@ pub(crate) fn settled(mut about: About, answer: Answer) -> Answered {
 /// Reads a request.
 type Begin = Box<dyn FnOnce(&Models, &mut About) -> std::result::Result<Step, Failure> + Send>;
 
+/// Bytes of requests that one thread takes at once at most, but for a request that has more: reading them is
+/// what others would have to wait for.
+const MOST_BYTES: usize = 64 << 10;
+
 /// A request that waits.
 struct Job {
     begin: Begin,
+    /// Of its body.
+    bytes: usize,
     since: Instant,
     reply: Reply,
 }
@@ -92,11 +98,13 @@ struct Job {
 /// Where an answer goes; the request counts as being answered until then.
 struct Reply {
     sender: oneshot::Sender<Answered>,
-    _slot: OwnedSemaphorePermit,
+    slot: OwnedSemaphorePermit,
 }
 
 impl Reply {
     fn send(self, about: About, answer: Answer) {
+        // Before the answer: whoever has it may ask again.
+        drop(self.slot);
         // Whoever has asked may be gone.
         let _ = self.sender.send(settled(about, answer));
     }
@@ -145,15 +153,17 @@ impl Batches {
         Ok(batches)
     }
 
-    /// A request to be answered, which has a place among those that are.
+    /// A request of so many bytes to be answered, which has a place among those that are.
     pub(crate) fn push(
         &self,
         slot: OwnedSemaphorePermit,
+        bytes: usize,
         begin: impl FnOnce(&Models, &mut About) -> std::result::Result<Step, Failure> + Send + 'static,
     ) -> oneshot::Receiver<Answered> {
         let (sender, receiver) = oneshot::channel();
-        let reply = Reply { sender, _slot: slot };
-        self.queue().jobs.push_back(Job { begin: Box::new(begin), since: Instant::now(), reply });
+        let reply = Reply { sender, slot };
+        let (begin, since) = (Box::new(begin), Instant::now());
+        self.queue().jobs.push_back(Job { begin, bytes, since, reply });
         self.more.notify_one();
         receiver
     }
@@ -199,6 +209,12 @@ impl Batches {
             }
         }
         let share = queue.jobs.len().div_ceil(self.threads).min(self.most);
+        let mut bytes = 0;
+        let fits = |job: &&Job| {
+            bytes += job.bytes;
+            bytes <= MOST_BYTES
+        };
+        let share = queue.jobs.iter().take(share).take_while(fits).count().max(1);
         let jobs = queue.jobs.drain(..share).collect();
         if !queue.jobs.is_empty() {
             self.more.notify_one();

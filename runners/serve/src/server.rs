@@ -392,8 +392,9 @@ async fn answer(
         Ok(arrived) => arrived,
         Err(failure) => return (About::default(), Err(failure)),
     };
+    let bytes = body.len();
     let begin = move |models: &Models, about: &mut About| begin(models, &head, body, about);
-    let failure = match timeout_at(deadline, shared.batches.push(slot, begin)).await {
+    let failure = match timeout_at(deadline, shared.batches.push(slot, bytes, begin)).await {
         Ok(Ok(answered)) => return answered,
         Ok(Err(_)) => Failure::new(Code::Internal, "the answer could not be computed"),
         Err(_) => {
