@@ -98,10 +98,7 @@ impl Encoder {
         let Architecture::Encoder { layers, heads, width, .. } = spec.architecture else {
             return Err(Error::invalid("the model is no encoder"));
         };
-        let mut take = |name: String| {
-            let missing = || Error::invalid(format!("there are no weights `{name}`"));
-            weights.0.remove(&name).ok_or_else(missing)
-        };
+        let mut take = |name: String| weights.take(&name);
         let embeddings = |name: &str| format!("bert.embeddings.{name}_embeddings.weight");
         let words = take(embeddings("word"))?.values;
         let positions = take(embeddings("position"))?.values;

@@ -31,6 +31,15 @@ impl Weights {
         self.0.is_empty()
     }
 
+    /// Takes one out.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub(crate) fn take(&mut self, name: &str) -> Result<Array> {
+        let missing = || Error::invalid(format!("there are no weights `{name}`"));
+        self.0.remove(name).ok_or_else(missing)
+    }
+
     /// SHA-256 of the file that they would be.
     ///
     /// # Errors

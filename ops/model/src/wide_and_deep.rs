@@ -38,18 +38,14 @@ impl WideAndDeep {
         let Architecture::WideAndDeep { embedding, hidden } = &spec.architecture else {
             return Err(engine::Error::invalid("the model is not wide and deep"));
         };
-        let mut take = |name: &str| {
-            let missing = || engine::Error::invalid(format!("there are no weights `{name}`"));
-            weights.0.remove(name).ok_or_else(missing)
-        };
         let mut tables = Vec::new();
         for (name, _) in spec.categories() {
-            let wide = take(&format!("wide.{name}"))?;
-            tables.push(Table { wide, embedding: take(&format!("embedding.{name}"))? });
+            let wide = weights.take(&format!("wide.{name}"))?;
+            tables.push(Table { wide, embedding: weights.take(&format!("embedding.{name}"))? });
         }
         let mut layer = |name: &str| -> Result<Dense> {
-            let bias = take(&format!("{name}.bias"))?.values;
-            let (weight, units) = (take(&format!("{name}.weight"))?, bias.len());
+            let bias = weights.take(&format!("{name}.bias"))?.values;
+            let (weight, units) = (weights.take(&format!("{name}.weight"))?, bias.len());
             let inputs = weight.shape[0];
             Ok(Dense::new(inputs, bias, |input, unit| weight.values[input * units + unit]))
         };
