@@ -88,19 +88,21 @@ fn rows_go_where_tfx_sends_them() {
     }
 }
 
+/// Ways of running that must not show in what is written.
+pub(crate) const WAYS: [&[&str]; 5] = [
+    &["--runner", "direct"],
+    &["--workers", "1", "--batch-rows", "1000"],
+    &["--workers", "4", "--batch-rows", "7"],
+    &["--processes", "2", "--workers", "1", "--batch-rows", "33"],
+    // Many runs, of chunks of a few rows.
+    &["--workers", "2", "--memory", "1KiB"],
+];
+
 #[test]
 fn splits_have_the_same_bytes_however_they_are_made() {
     let place = Place::new();
     place.ok(&["generate", "data", "--rows", "3000", "--shards", "3", "--columns", "full", "-q"]);
     place.ok(&["generate", "csv", "--rows", "3000", "--shards", "1", "--format", "csv", "-q"]);
-    let ways: [&[&str]; 5] = [
-        &["--runner", "direct"],
-        &["--workers", "1", "--batch-rows", "1000"],
-        &["--workers", "4", "--batch-rows", "7"],
-        &["--processes", "2", "--workers", "1", "--batch-rows", "33"],
-        // Many runs, of chunks of a few rows.
-        &["--workers", "2", "--memory", "1KiB"],
-    ];
     let kinds: [&[&str]; 4] = [
         &["data", "--shards", "3", "--gzip"],
         &["data", "--no-shuffle", "--shards", "2", "--partition-feature", "trip_start_hour"],
@@ -108,7 +110,7 @@ fn splits_have_the_same_bytes_however_they_are_made() {
         &["csv", "--write-format", "parquet", "--splits", "a:1,b:1,c:1", "--seed", "3"],
     ];
     for (k, kind) in kinds.iter().enumerate() {
-        for (i, way) in ways.iter().enumerate() {
+        for (i, way) in WAYS.iter().enumerate() {
             let out = format!("out-{k}-{i}");
             let ran = place.ok(&[&["ingest", "-o", &out, "-q"], *kind, way].concat());
             assert_eq!(ran.stderr, "", "{kind:?} {way:?}");

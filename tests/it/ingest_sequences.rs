@@ -7,7 +7,7 @@ use arrow_schema::DataType;
 use datasets::{ExampleDecoder, Payload, TfRecordWriter};
 
 use crate::cli::Place;
-use crate::ingest::{golden, receipt, records};
+use crate::ingest::{WAYS, golden, receipt, records};
 use crate::transform_cli::files;
 
 /// A delimited field of a message, shorter than 128 bytes.
@@ -195,17 +195,10 @@ fn records_come_back_from_parquet() {
 #[test]
 fn parquet_has_the_same_bytes_however_it_is_made() {
     let place = ugly();
-    let ways: [&[&str]; 5] = [
-        &["--runner", "direct"],
-        &["--workers", "1", "--batch-rows", "1000"],
-        &["--workers", "4", "--batch-rows", "7"],
-        &["--processes", "2", "--workers", "1", "--batch-rows", "33"],
-        &["--workers", "2", "--memory", "1KiB"],
-    ];
     place.ok(&["ingest", "ugly/b.tfrecord", "-o", "b", "--write-format", "parquet", "-q"]);
     let kinds: [&[&str]; 2] = [&["ugly", "--shards", "2"], &["a=ugly/b.tfrecord", "b=b/Split-*"]];
     for (k, kind) in kinds.iter().enumerate() {
-        for (i, way) in ways.iter().enumerate() {
+        for (i, way) in WAYS.iter().enumerate() {
             let out = format!("out-{k}-{i}");
             let args = [&["ingest", "-o", &out, "--write-format", "parquet", "-q"], *kind, way];
             let ran = place.ok(&args.concat());
