@@ -37,6 +37,11 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// How many categories a row has in all: the cost of a text.
+    pub fn length(&self, row: usize) -> usize {
+        self.categories.iter().map(|ids| ids.row(row).len()).sum()
+    }
+
     /// No rows yet, of a model.
     pub fn new(spec: &ModelSpec) -> Self {
         let none = Ids { splits: vec![0], ids: Vec::new() };

@@ -36,10 +36,14 @@ impl Backend {
         }
     }
 
-    /// Into how many parts a batch is cut, whatever the number of threads. Their gradients are added in
-    /// the parts' order, so weights do not depend on threads. A graphics processor gets all rows at once.
-    pub(crate) fn parts(self) -> usize {
-        if self == Backend::Cpu { 8 } else { 1 }
+    /// Into how many parts a batch is cut, whatever the number of threads: what they give is added in an
+    /// order that depends on nothing else, so weights do not, either. Each part costs as much as the
+    /// network has weights, so they are not too small. A graphics processor gets all rows at once.
+    pub(crate) fn parts(self, rows: usize) -> usize {
+        /// Rows of a part, at least, and parts, at most.
+        const ROWS: usize = 8;
+        const PARTS: usize = 8;
+        if self == Backend::Cpu { (rows / ROWS).clamp(1, PARTS) } else { 1 }
     }
 }
 

@@ -1,6 +1,5 @@
 //! `Dataset`: shards as a network reads them, in an order that depends on a seed alone.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
@@ -283,11 +282,6 @@ impl Iterator for Batches {
     fn next(&mut self) -> Option<Self::Item> {
         self.0.recv().ok()
     }
-}
-
-/// Parts of `0..n` that are as long as one another, but for one.
-pub(crate) fn parts(n: usize, parts: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..parts).map(move |i| i * n / parts..(i + 1) * n / parts)
 }
 
 /// The part of the graph that makes the features and, last, the label.

@@ -19,6 +19,13 @@ pub enum FineTune {
     Head,
 }
 
+/// What there are embeddings of, as [`Inputs::categories`] has them.
+const TABLES: [&str; 3] = ["word", "token_type", "position"];
+
+fn table(name: &str) -> String {
+    format!("bert.embeddings.{name}_embeddings.weight")
+}
+
 /// A transformer encoder of a text.
 #[derive(Module, Debug)]
 pub struct Encoder {
@@ -34,7 +41,11 @@ pub struct Encoder {
 /// Where a parameter is.
 #[derive(Clone, Copy, Debug)]
 enum Place {
-    Matrix(usize),
+    /// Embeddings: a row for each.
+    Table(usize),
+    /// `[inputs, units]`, the other way round than in a bundle: what `matmul` reads as it is, and gives
+    /// gradients for that lie like the weights.
+    Dense(usize),
     Vector(usize),
 }
 
@@ -64,12 +75,16 @@ impl Encoder {
             let is_head = name.starts_with("classifier.") || name.starts_with("bert.pooler.");
             let is_trained = trained == FineTune::All || is_head;
             let data = TensorData::new(values.clone(), shape.clone());
-            let place = if shape.len() == 2 {
-                encoder.matrices.push(param(data, is_trained, device));
-                Place::Matrix(encoder.matrices.len() - 1)
-            } else {
+            let place = if shape.len() == 1 {
                 encoder.vectors.push(param(data, is_trained, device));
                 Place::Vector(encoder.vectors.len() - 1)
+            } else if name.ends_with("_embeddings.weight") {
+                encoder.matrices.push(param(data, is_trained, device));
+                Place::Table(encoder.matrices.len() - 1)
+            } else {
+                let data = Tensor::<2>::from_data(data, device).transpose().into_data();
+                encoder.matrices.push(param(data, is_trained, device));
+                Place::Dense(encoder.matrices.len() - 1)
             };
             encoder.places.insert(name.clone(), place);
         }
@@ -78,7 +93,7 @@ impl Encoder {
 
     fn matrix(&self, name: &str) -> Tensor<2> {
         match self.places[name] {
-            Place::Matrix(place) => self.matrices[place].val(),
+            Place::Table(place) | Place::Dense(place) => self.matrices[place].val(),
             Place::Vector(_) => unreachable!("`{name}` is a matrix by its shape"),
         }
     }
@@ -86,14 +101,14 @@ impl Encoder {
     fn vector(&self, name: &str) -> Tensor<1> {
         match self.places[name] {
             Place::Vector(place) => self.vectors[place].val(),
-            Place::Matrix(_) => unreachable!("`{name}` is a vector by its shape"),
+            Place::Table(_) | Place::Dense(_) => unreachable!("`{name}` is a vector by its shape"),
         }
     }
 
     /// A layer of sums: `[rows, inputs]` to `[rows, units]`.
     fn dense(&self, name: &str, x: Tensor<2>) -> Tensor<2> {
         let weight = self.matrix(&format!("{name}.weight"));
-        x.matmul(weight.transpose()) + self.vector(&format!("{name}.bias")).unsqueeze()
+        x.matmul(weight) + self.vector(&format!("{name}.bias")).unsqueeze()
     }
 
     fn norm(&self, name: &str, x: Tensor<2>) -> Tensor<2> {
@@ -132,8 +147,7 @@ impl Network for Encoder {
             (0..rows).map(|row| inputs.categories[0].row(row).len()).collect();
         let tokens = lengths.iter().copied().max().unwrap_or(0).max(1);
         let mut x: Option<Tensor<2>> = None;
-        let tables = ["word", "token_type", "position"];
-        for (ids, name) in inputs.categories.iter().zip(tables) {
+        for (ids, name) in inputs.categories.iter().zip(TABLES) {
             let mut padded: Vec<i64> = Vec::with_capacity(rows * tokens);
             for row in 0..rows {
                 padded.extend(ids.row(row).iter().map(|id| i64::from(*id)));
@@ -141,7 +155,7 @@ impl Network for Encoder {
             }
             let ids: Tensor<1, Int> =
                 Tensor::from_data(TensorData::new(padded, [rows * tokens]), device);
-            let table = self.matrix(&format!("bert.embeddings.{name}_embeddings.weight"));
+            let table = self.matrix(&table(name));
             let entries = table.select(0, ids);
             x = Some(match x {
                 None => entries,
@@ -175,11 +189,10 @@ impl Network for Encoder {
 
     fn weights(&self) -> Weights {
         let all = self.places.iter().map(|(name, place)| {
+            let of = |matrix: Tensor<2>| (matrix.dims().to_vec(), matrix.into_data());
             let (shape, data) = match *place {
-                Place::Matrix(place) => {
-                    let matrix = self.matrices[place].val();
-                    (matrix.dims().to_vec(), matrix.into_data())
-                }
+                Place::Table(place) => of(self.matrices[place].val()),
+                Place::Dense(place) => of(self.matrices[place].val().transpose()),
                 Place::Vector(place) => {
                     let vector = self.vectors[place].val();
                     (vector.dims().to_vec(), vector.into_data())

@@ -16,6 +16,7 @@ mod encoder;
 mod network;
 mod optimizer;
 mod order;
+mod reduce;
 mod trainer;
 
 pub use backend::Backend;

@@ -12,9 +12,10 @@ use model::{Inputs, ModelSpec, Task, Weights};
 
 use crate::backend::Backend;
 use crate::checkpoint::Checkpoint;
-use crate::dataset::{Dataset, Examples, Read, parts};
+use crate::dataset::{Dataset, Examples, Read};
 use crate::network::Network;
 use crate::optimizer;
+use crate::reduce::tree_reduce;
 
 /// Rows that are evaluated at once.
 const EVALUATED_ROWS: usize = 4096;
@@ -145,7 +146,7 @@ pub struct Trainer<N> {
     optimizer: ModuleOptimizer,
     device: Device,
     task: Task,
-    parts: usize,
+    backend: Backend,
     threads: usize,
     learning_rate: f64,
 }
@@ -159,7 +160,7 @@ impl<N: Network> Trainer<N> {
             optimizer,
             device,
             task,
-            parts: options.backend.parts(),
+            backend: options.backend,
             threads: options.threads.max(1),
             learning_rate: options.learning_rate,
         }
@@ -175,66 +176,41 @@ impl<N: Network> Trainer<N> {
     /// # Errors
     /// When the loss is no longer finite, or the device fails.
     pub fn step(&mut self, spec: &ModelSpec, batch: &Examples) -> Result<f64> {
-        let n = self.parts.min(batch.len());
-        let (loss, gradients) =
-            if n > 1 { self.in_parts(spec, batch, n)? } else { self.at_once(batch)? };
+        let (loss, gradients) = self.gradients(spec, batch);
+        let loss = total(loss)?;
+        if !loss.is_finite() {
+            return Err(diverged());
+        }
         let network = self.network.clone();
         self.network = self.optimizer.step(self.learning_rate, network, gradients);
         Ok(loss)
     }
 
-    /// The loss of all rows and the gradients, which never leave the device.
-    fn at_once(&self, batch: &Examples) -> Result<(f64, GradientsParams)> {
+    /// The sum of the losses of all rows, and the gradients of their mean; neither has left the device.
+    fn gradients(&self, spec: &ModelSpec, batch: &Examples) -> (Tensor<1>, GradientsParams) {
+        // Rows of like lengths go together: a part is as wide as its longest.
+        let mut rows: Vec<u32> = (0..batch.len() as u32).collect();
+        rows.sort_by_key(|row| batch.inputs.length(*row as usize));
+        let batch = batch.rows(spec, &rows);
+
+        let n = self.backend.parts(batch.len());
+        let of_part = |part: usize| {
+            let rows = part * batch.len() / n..(part + 1) * batch.len() / n;
+            let rows: Vec<u32> = rows.map(|row| row as u32).collect();
+            let part = batch.rows(spec, &rows);
+            backward(&self.network, &part, self.task, batch.len(), &self.device)
+        };
+        let add = |left: (Tensor<1>, GradientsParams), right: (Tensor<1>, GradientsParams)| {
+            let mut sum = Sum { of: left.1, and: right.1 };
+            self.network.visit(&mut sum);
+            (left.0 + right.0, sum.of)
+        };
+        let found = tree_reduce(n, self.threads, of_part, add);
         let (loss, gradients) =
-            backward(&self.network, batch, self.task, batch.len(), &self.device);
+            found.unwrap_or_else(|| (Tensor::zeros([1], &self.device), GradientsParams::new()));
         let mut whole = Whole(gradients);
         self.network.visit(&mut whole);
-        let loss = total(loss)?;
-        if loss.is_finite() { Ok((loss, whole.0)) } else { Err(diverged()) }
-    }
-
-    /// The same from parts of the rows by all threads, added in the parts' order.
-    fn in_parts(
-        &self,
-        spec: &ModelSpec,
-        batch: &Examples,
-        n: usize,
-    ) -> Result<(f64, GradientsParams)> {
-        let rows = batch.len();
-        let parts: Vec<Examples> = parts(rows, n)
-            .map(|rows| {
-                let rows: Vec<u32> = rows.map(|row| row as u32).collect();
-                batch.rows(spec, &rows)
-            })
-            .collect();
-        let mut found: Vec<Option<Result<(f64, Vec<f32>)>>> = vec![None; parts.len()];
-        let share = parts.len().div_ceil(self.threads).max(1);
-        thread::scope(|scope| {
-            for (parts, found) in parts.chunks(share).zip(found.chunks_mut(share)) {
-                let (network, device, task) = (self.network.clone(), &self.device, self.task);
-                scope.spawn(move || {
-                    for (part, found) in parts.iter().zip(found) {
-                        *found = Some(of_part(&network, part, task, rows, device));
-                    }
-                });
-            }
-        });
-        let (mut loss, mut sum) = (0.0, Vec::new());
-        for found in found.into_iter().flatten() {
-            let (part_loss, gradients) = found?;
-            loss += part_loss;
-            if sum.is_empty() {
-                sum = gradients;
-            } else {
-                sum.iter_mut().zip(&gradients).for_each(|(sum, x)| *sum += x);
-            }
-        }
-        if !loss.is_finite() || sum.iter().any(|x: &f32| !x.is_finite()) {
-            return Err(diverged());
-        }
-        let mut put = Put { gradients: GradientsParams::new(), values: &sum };
-        self.network.visit(&mut put);
-        Ok((loss, put.gradients))
+        (loss, whole.0)
     }
 }
 
@@ -256,7 +232,7 @@ fn backward<N: Network>(
     let loss = loss(network.logits(&batch.inputs, device), &batch.labels, task, device);
     let scale = 1.0 / rows.max(1) as f32;
     let gradients = loss.clone().mul_scalar(scale).backward();
-    (loss, GradientsParams::from_grads(gradients, &network))
+    (loss.inner(), GradientsParams::from_grads(gradients, &network))
 }
 
 /// A number that is on a device, where all that went wrong there is noticed.
@@ -270,20 +246,6 @@ fn total(loss: Tensor<1>) -> Result<f64> {
             .with_hint("Give a smaller `--batch`, or train with `--device cpu`.")
     })?;
     Ok(data.iter::<f32>().next().map_or(f64::NAN, f64::from))
-}
-
-/// The sum of a part's losses, and its gradients, all parameters one after the other.
-fn of_part<N: Network>(
-    network: &N,
-    part: &Examples,
-    task: Task,
-    rows: usize,
-    device: &Device,
-) -> Result<(f64, Vec<f32>)> {
-    let (loss, gradients) = backward(network, part, task, rows, device);
-    let mut collect = Collect { gradients, values: Vec::new() };
-    network.visit(&mut collect);
-    Ok((total(loss)?, collect.values))
 }
 
 /// The sum of the losses of rows.
@@ -309,20 +271,20 @@ fn loss(logits: Tensor<2>, labels: &[f32], task: Task, device: &Device) -> Tenso
     }
 }
 
-struct Collect {
-    gradients: GradientsParams,
-    values: Vec<f32>,
+/// Gradients to which others are added in place.
+struct Sum {
+    of: GradientsParams,
+    and: GradientsParams,
 }
 
-impl ModuleVisitor for Collect {
+impl ModuleVisitor for Sum {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if !param.is_require_grad() {
-            return;
-        }
-        match self.gradients.remove::<D>(param.id) {
-            Some(gradient) => self.values.extend(gradient.into_data().iter::<f32>()),
-            // Nothing of it was used.
-            None => self.values.extend((0..param.val().shape().num_elements()).map(|_| 0.0)),
+        if let Some(and) = self.and.remove::<D>(param.id) {
+            let sum = match self.of.remove::<D>(param.id) {
+                Some(of) => of + and,
+                None => and,
+            };
+            self.of.register::<D>(param.id, sum);
         }
     }
 }
@@ -336,26 +298,6 @@ impl ModuleVisitor for Whole {
             let device = param.val().device().inner();
             self.0.register::<D>(param.id, Tensor::zeros(param.val().shape(), &device));
         }
-    }
-}
-
-struct Put<'a> {
-    gradients: GradientsParams,
-    values: &'a [f32],
-}
-
-impl ModuleVisitor for Put<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if !param.is_require_grad() {
-            return;
-        }
-        let shape = param.val().shape();
-        let (now, later) = self.values.split_at(shape.num_elements().min(self.values.len()));
-        self.values = later;
-        // An optimizer computes without gradients of its own.
-        let device = param.val().device().inner();
-        let gradient = Tensor::from_data(TensorData::new(now.to_vec(), shape), &device);
-        self.gradients.register::<D>(param.id, gradient);
     }
 }
 
