@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamId};
 use burn::tensor::activation::{gelu, softmax, tanh};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use engine::{Error, Result};
@@ -201,5 +201,14 @@ impl Network for Encoder {
             (name.clone(), Array { shape, values: data.iter::<f32>().collect() })
         });
         Weights(all.collect())
+    }
+
+    fn tables(&self) -> Vec<(ParamId, usize)> {
+        let places = TABLES.iter().enumerate();
+        let of = places.filter_map(|(place, name)| match self.places.get(&table(name)) {
+            Some(Place::Table(at)) => Some((self.matrices[*at].id, place)),
+            _ => None,
+        });
+        of.collect()
     }
 }

@@ -17,6 +17,7 @@ mod network;
 mod optimizer;
 mod order;
 mod reduce;
+mod tables;
 mod trainer;
 
 pub use backend::Backend;

@@ -14,6 +14,11 @@ pub trait Network: Module + Clone + Send + Sync + 'static {
     fn logits(&self, inputs: &Inputs, device: &Device) -> Tensor<2>;
     /// The weights, by the names that they have in a bundle.
     fn weights(&self) -> Weights;
+    /// Tables whose row `i` is for category `i` of a feature, with its place in [`Inputs::categories`].
+    /// A step may hand rows of them and categories that are numbered anew to [`logits`](Self::logits).
+    fn tables(&self) -> Vec<(ParamId, usize)> {
+        Vec::new()
+    }
 }
 
 /// A network of any [`Architecture`].
@@ -62,6 +67,13 @@ impl Network for Built {
         match self {
             Built::WideAndDeep(network) => network.weights(),
             Built::Encoder(network) => network.weights(),
+        }
+    }
+
+    fn tables(&self) -> Vec<(ParamId, usize)> {
+        match self {
+            Built::WideAndDeep(network) => network.tables(),
+            Built::Encoder(network) => network.tables(),
         }
     }
 }
@@ -169,6 +181,13 @@ impl Network for WideAndDeep {
         }
         put("logits.bias".to_owned(), self.bias.val().dims().to_vec(), self.bias.val().into_data());
         weights
+    }
+
+    fn tables(&self) -> Vec<(ParamId, usize)> {
+        let of = |tables: &[Param<Tensor<2>>]| -> Vec<(ParamId, usize)> {
+            tables.iter().enumerate().map(|(place, table)| (table.id, place)).collect()
+        };
+        [of(&self.wide), of(&self.embeddings)].concat()
     }
 }
 

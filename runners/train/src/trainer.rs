@@ -16,6 +16,7 @@ use crate::dataset::{Dataset, Examples, Read};
 use crate::network::Network;
 use crate::optimizer;
 use crate::reduce::tree_reduce;
+use crate::tables::TablesRead;
 
 /// Rows that are evaluated at once.
 const EVALUATED_ROWS: usize = 4096;
@@ -191,23 +192,27 @@ impl<N: Network> Trainer<N> {
         // Rows of like lengths go together: a part is as wide as its longest.
         let mut rows: Vec<u32> = (0..batch.len() as u32).collect();
         rows.sort_by_key(|row| batch.inputs.length(*row as usize));
-        let batch = batch.rows(spec, &rows);
+        let mut batch = batch.rows(spec, &rows);
+        let tables = self.network.tables();
+        let read = TablesRead::cut(&self.network, &tables, &mut batch.inputs, &self.device);
+        let network = read.narrow(self.network.clone());
 
         let n = self.backend.parts(batch.len());
         let of_part = |part: usize| {
             let rows = part * batch.len() / n..(part + 1) * batch.len() / n;
             let rows: Vec<u32> = rows.map(|row| row as u32).collect();
             let part = batch.rows(spec, &rows);
-            backward(&self.network, &part, self.task, batch.len(), &self.device)
+            backward(&network, &part, self.task, batch.len(), &self.device)
         };
         let add = |left: (Tensor<1>, GradientsParams), right: (Tensor<1>, GradientsParams)| {
             let mut sum = Sum { of: left.1, and: right.1 };
-            self.network.visit(&mut sum);
+            network.visit(&mut sum);
             (left.0 + right.0, sum.of)
         };
         let found = tree_reduce(n, self.threads, of_part, add);
-        let (loss, gradients) =
+        let (loss, mut gradients) =
             found.unwrap_or_else(|| (Tensor::zeros([1], &self.device), GradientsParams::new()));
+        read.widen(&self.network, &mut gradients);
         let mut whole = Whole(gradients);
         self.network.visit(&mut whole);
         (loss, whole.0)
