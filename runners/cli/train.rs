@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use engine::{Error, Result, Source};
 use model::bundle::{Parts, check_vacant};
 use model::{Architecture, Bundle, Feature, ModelSpec, Predictor, Task, Weights, pretrained};
-use train::{Backend, Built, Dataset, Epoch, Evaluation, FineTune, Options, Read, fit};
+use train::{Backend, Built, Dataset, Epoch, Evaluation, FineTune, Options, Read, Schedule, fit};
 use transform::TransformGraph;
 
 use crate::args::InputArgs;
@@ -28,6 +28,7 @@ Examples:
   frazil train 'train/*' --eval 'eval/*' --graph graph --label stars --task regression -o model
   frazil train texts/ --eval texts-eval/ --graph graph --label acceptable --architecture encoder -o model
   frazil train texts/ --eval … --architecture encoder --pretrained bert-base-uncased -o model
+  frazil train … --pretrained DIR --fine-tune all --schedule linear --learning-rate 5e-5 --batch 32 -o model
   frazil train transformed/ --eval transformed-eval/ --transformed --graph graph --label tips_xf -o model
 
 The graph is applied to rows on their way; `--transformed` reads rows that it was applied to before.
@@ -109,6 +110,9 @@ pub(crate) struct TrainArgs {
     /// How far a step goes
     #[arg(long, value_name = "X", default_value = "0.001", value_parser = rate)]
     learning_rate: f64,
+    /// How that goes from step to step; `linear` is up for a tenth of all steps, then down to 0
+    #[arg(long, value_name = "SCHEDULE", default_value = "constant", value_parser = schedule())]
+    schedule: Schedule,
     /// Of the order of rows and of the first weights
     #[arg(long, value_name = "N", default_value = "0")]
     seed: u64,
@@ -231,6 +235,11 @@ fn device() -> impl TypedValueParser<Value = Backend> {
     names.map(|name| Backend::ALL.into_iter().find(|b| b.name() == name).unwrap_or_default())
 }
 
+fn schedule() -> impl TypedValueParser<Value = Schedule> {
+    let names = PossibleValuesParser::new(Schedule::ALL.map(Schedule::name));
+    names.map(|name| Schedule::ALL.into_iter().find(|s| s.name() == name).unwrap_or_default())
+}
+
 pub(crate) fn run(args: &TrainArgs) -> Done {
     check_vacant(&args.output, args.overwrite)?;
     args.device.device()?;
@@ -297,6 +306,7 @@ pub(crate) fn run(args: &TrainArgs) -> Done {
         ("batch", options.batch_rows.to_string()),
         ("device", options.backend.name().to_owned()),
         ("learning_rate", options.learning_rate.to_string()),
+        ("schedule", options.schedule.name().to_owned()),
         ("weights", trained.weights.len().to_string()),
     ];
     let metrics: BTreeMap<String, f64> =
@@ -363,6 +373,7 @@ fn options(args: &TrainArgs) -> Options {
         batch_rows: args.batch.as_usize().max(1),
         shuffle_buffer: args.shuffle.as_usize().max(1),
         learning_rate: args.learning_rate,
+        schedule: args.schedule,
         patience: Some(args.patience),
         threads: args.threads.map_or(default.threads, usize::from),
         backend: args.device,
@@ -399,9 +410,14 @@ fn identity(
     let shards = source.shards().iter().map(|shard| format!("{} {}", shard.name(), shard.bytes));
     let shards = shards.collect::<Vec<_>>().join("\n");
     let Options { seed, batch_rows, shuffle_buffer, learning_rate, weight_decay, .. } = options;
+    let schedule = match options.schedule {
+        Schedule::Constant => String::new(),
+        // Each of its steps depends on how many there will be.
+        Schedule::Linear => format!(" linear {}", options.epochs),
+    };
     let device = options.backend.name();
     Ok(format!(
-        "{}\n{spec:?}\n{trained:?} {} {device}\n{seed} {batch_rows} {shuffle_buffer} {learning_rate} {weight_decay}\n{shards}",
+        "{}\n{spec:?}\n{trained:?} {} {device}\n{seed} {batch_rows} {shuffle_buffer} {learning_rate}{schedule} {weight_decay}\n{shards}",
         graph.fingerprint()?,
         initial.fingerprint()?
     ))

@@ -123,6 +123,14 @@ impl Dataset {
         &self.spec
     }
 
+    /// How many rows there are, by reading them.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::batches`].
+    pub fn count(&self) -> Result<u64> {
+        self.batches(BATCH_ROWS, Read::InOrder).map(|batch| Ok(batch?.len() as u64)).sum()
+    }
+
     /// Batches of `rows` rows each, but the last; read and shuffled by another thread, some batches ahead.
     ///
     /// A record that cannot be read, or a row that the graph or the task has no use for, ends the

@@ -17,6 +17,7 @@ mod network;
 mod optimizer;
 mod order;
 mod reduce;
+mod schedule;
 mod tables;
 mod trainer;
 
@@ -26,4 +27,5 @@ pub use checkpoint::Checkpoint;
 pub use dataset::{Dataset, Examples, Read};
 pub use encoder::{Encoder, FineTune};
 pub use network::{Built, Network, WideAndDeep};
+pub use schedule::Schedule;
 pub use trainer::{Epoch, Evaluation, Options, Trained, Trainer, fit};

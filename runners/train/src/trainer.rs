@@ -16,6 +16,7 @@ use crate::dataset::{Dataset, Examples, Read};
 use crate::network::Network;
 use crate::optimizer;
 use crate::reduce::tree_reduce;
+use crate::schedule::Schedule;
 use crate::tables::TablesRead;
 
 /// Rows that are evaluated at once.
@@ -34,6 +35,8 @@ pub struct Options {
     pub shuffle_buffer: usize,
     /// Of AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101).
     pub learning_rate: f64,
+    /// How the learning rate goes.
+    pub schedule: Schedule,
     /// Of AdamW.
     pub weight_decay: f64,
     /// Epochs without a better evaluation after which training ends; `None`: never.
@@ -52,6 +55,7 @@ impl Default for Options {
             batch_rows: 256,
             shuffle_buffer: 65_536,
             learning_rate: 1e-3,
+            schedule: Schedule::default(),
             weight_decay: 1e-4,
             patience: Some(2),
             threads: thread::available_parallelism().map_or(1, std::num::NonZero::get),
@@ -330,6 +334,12 @@ pub fn fit<N: Network>(
     let mut trainer = Trainer::new(make(&initial, &device)?, device.clone(), spec.task, options);
     let shapes: Vec<_> =
         initial.0.iter().map(|(name, array)| (name.clone(), array.shape.clone())).collect();
+    let steps_of_epoch = match options.schedule {
+        Schedule::Constant => 0,
+        // A rate that is to be 0 at the end needs to know where that is.
+        Schedule::Linear => train.count()?.div_ceil(options.batch_rows.max(1) as u64),
+    };
+    let steps = steps_of_epoch * options.epochs as u64;
     let (mut done, mut stale, mut best_loss, mut best) = (0, 0, f64::INFINITY, initial);
     if let Some((path, identity)) = checkpoint
         && let Some(found) = Checkpoint::load(path, identity, &shapes)?
@@ -345,8 +355,10 @@ pub fn fit<N: Network>(
             buffer: options.shuffle_buffer,
         };
         let (mut loss, mut rows) = (0.0, 0);
-        for batch in train.batches(options.batch_rows, read) {
+        let first = steps_of_epoch * done as u64;
+        for (step, batch) in (first..).zip(train.batches(options.batch_rows, read)) {
             let batch = batch?;
+            trainer.learning_rate = options.learning_rate * options.schedule.share(step, steps);
             loss += trainer.step(spec, &batch)?;
             rows += batch.len() as u64;
             tick(batch.len() as u64);

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float32Array, Int64Array, RecordBatch};
-use engine::{Batch, Batches, Result, Shard, Source};
+use engine::{Batch, Batches, Error, Result, Shard, Source};
 use model::{Architecture, ModelSpec, Predictor, Task, Weights};
 use train::{
-    Backend, Dataset, Epoch, Evaluation, Network, Options, Read, Trained, WideAndDeep, fit,
+    Backend, Dataset, Epoch, Evaluation, Network, Options, Read, Schedule, Trained, WideAndDeep,
+    fit,
 };
 use transform::{Args, Builder, DType, Literal, TransformGraph, Type};
 
@@ -94,13 +95,30 @@ fn train(
     options: &Options,
     checkpoint: Option<&Path>,
 ) -> (Trained, Vec<Epoch>, Predictor) {
+    let (trained, epochs, predictor) = train_until(usize::MAX, task, label, options, checkpoint);
+    (trained.unwrap(), epochs, predictor.unwrap())
+}
+
+/// The same, but that after `last` epochs it fails.
+fn train_until(
+    last: usize,
+    task: Task,
+    label: fn(f32, i64) -> f32,
+    options: &Options,
+    checkpoint: Option<&Path>,
+) -> (Result<Trained>, Vec<Epoch>, Option<Predictor>) {
     let graph = graph();
     let spec = spec(&graph, task);
     let rows = Dataset::raw(Rows::new(&[1000, 1, 0, 1999], label), &graph, &spec).unwrap();
     let held_out = Dataset::raw(Rows::new(&[500], label), &graph, &spec).unwrap();
     let predictor =
         |weights: &Weights| Predictor::new(&graph, spec.clone(), weights.clone()).unwrap();
+    let mut evaluated = 0;
     let evaluate = |weights: &Weights| {
+        if evaluated == last {
+            return Err(Error::invalid("that is enough"));
+        }
+        evaluated += 1;
         let predictor = predictor(weights);
         Evaluation::of(&held_out, |inputs| predictor.scores(inputs))
     };
@@ -114,9 +132,8 @@ fn train(
         checkpoint.map(|path| (path, "this training")),
         |_| {},
         |epoch| epochs.push(*epoch),
-    )
-    .unwrap();
-    let predictor = predictor(&trained.weights);
+    );
+    let predictor = trained.as_ref().ok().map(|trained| predictor(&trained.weights));
     (trained, epochs, predictor)
 }
 
@@ -179,6 +196,20 @@ fn weights_do_not_depend_on_threads() {
 fn a_training_that_is_stopped_goes_on_as_if_it_had_not_been() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
+    let mut weights = Vec::new();
+    for schedule in Schedule::ALL {
+        let options = Options { schedule, epochs: 4, ..options() };
+        let (whole, epochs, _) = train(Task::Binary, crossed, &options, None);
+        let (stopped, first, _) = train_until(2, Task::Binary, crossed, &options, Some(&path));
+        assert!(stopped.is_err());
+        let (resumed, rest, _) = train(Task::Binary, crossed, &options, Some(&path));
+        assert_eq!([first, rest].concat(), epochs);
+        assert_eq!(resumed.weights.to_bytes().unwrap(), whole.weights.to_bytes().unwrap());
+        weights.push(whole.weights.to_bytes().unwrap());
+        std::fs::remove_file(&path).unwrap();
+    }
+    assert_ne!(weights[0], weights[1]);
+    // More epochs can be asked for where no step depends on their number.
     let (whole, epochs, _) = train(Task::Binary, crossed, &options(), None);
     let (_, first, _) =
         train(Task::Binary, crossed, &Options { epochs: 2, ..options() }, Some(&path));
