@@ -144,11 +144,13 @@ impl Batches {
         let (threads, most) = (threads.max(1), most.max(1));
         let batches = Arc::new(Batches { queue, more, threads, most, wait, passes });
         for _ in 0..threads {
-            let (batches, models) = (batches.clone(), models.clone());
-            std::thread::Builder::new()
-                .name("answer".to_owned())
-                .spawn(move || batches.work(&models))
-                .map_err(|e| Error::io("start a thread", &e))?;
+            let (worker, models) = (batches.clone(), models.clone());
+            let thread = std::thread::Builder::new().name("answer".to_owned());
+            if let Err(e) = thread.spawn(move || worker.work(&models)) {
+                // Those that were started do not wait for ever.
+                batches.end();
+                return Err(Error::io("start a thread", &e));
+            }
         }
         Ok(batches)
     }
