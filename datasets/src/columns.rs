@@ -30,6 +30,11 @@ impl Columns {
         self.fields.iter().all(is_bare)
     }
 
+    /// Their names.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.fields.iter().map(|field| field.name().clone()).collect()
+    }
+
     /// All as a schema.
     pub(crate) fn schema(&self) -> SchemaRef {
         Arc::new(Schema::new(self.fields.clone()))

@@ -1,44 +1,69 @@
 //! Rows into a CSV file: the lines that were read, or cells made of columns.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::DataType;
 use engine::{Error, ErrorKind, Result};
+use flate2::read::MultiGzDecoder;
 
 use super::RowFormat;
 use super::rows::Output;
+use crate::columns::Columns;
 
 /// Rows on their way into a file.
-pub(super) struct CsvRows<W> {
-    out: W,
+///
+/// A record may bring a column that none had before. Then the file so far is set aside as a part, and all
+/// parts are written once more when all columns are known.
+pub(super) struct CsvRows {
+    path: PathBuf,
+    out: Output,
     delimiter: u8,
     secondary: u8,
     header: bool,
-    schema: Option<SchemaRef>,
+    /// Whether the file has a header, or need not have one.
+    is_begun: bool,
+    columns: Columns,
+    /// Whether there are rows with these columns.
+    has_rows: bool,
+    parts: Vec<Part>,
 }
 
-impl CsvRows<Output> {
-    /// Ends the file.
-    pub(super) fn finish(self) -> io::Result<()> {
-        self.out.finish()
-    }
+/// Rows that lack columns of others.
+struct Part {
+    path: PathBuf,
+    names: Vec<String>,
 }
 
-impl<W: Write> CsvRows<W> {
-    pub(super) fn new(mut out: W, format: &RowFormat, like: Option<&str>) -> Result<Self> {
-        let mut header = format.header;
+impl CsvRows {
+    pub(super) fn new(
+        path: &Path,
+        mut out: Output,
+        format: &RowFormat,
+        like: Option<&str>,
+    ) -> Result<Self> {
+        let (delimiter, header) = (format.delimiter, format.header);
         if let (Some(path), true) = (like, header) {
-            out.write_all(&crate::csv::header_line(path, format.delimiter)?)
+            out.write_all(&crate::csv::header_line(path, delimiter)?)
                 .map_err(|e| Error::io("write a header", &e))?;
-            header = false;
         }
-        let (delimiter, secondary) = (format.delimiter, format.secondary_delimiter);
-        Ok(CsvRows { out, delimiter, secondary, header, schema: None })
+        Ok(CsvRows {
+            path: path.to_owned(),
+            out,
+            delimiter,
+            secondary: format.secondary_delimiter,
+            header,
+            is_begun: like.is_some() || !header,
+            columns: Columns::default(),
+            has_rows: false,
+            parts: Vec::new(),
+        })
     }
 
     /// Writes a line as it was read.
@@ -49,28 +74,11 @@ impl<W: Write> CsvRows<W> {
 
     /// Writes the rows of a batch; a null or an empty list is an empty cell.
     pub(super) fn write(&mut self, records: &RecordBatch) -> Result<()> {
-        let schema = records.schema();
         let failed = |e: &io::Error| Error::io("write a line", e);
-        match &self.schema {
-            Some(first) if *first != schema => {
-                return Err(Error::new(ErrorKind::Unsupported, "columns change within a CSV file")
-                    .with_hint("Write TFRecord files, whose rows may have different features."));
-            }
-            Some(_) => {}
-            None => {
-                if self.header {
-                    let mut line = Vec::new();
-                    for (i, field) in schema.fields().iter().enumerate() {
-                        if i > 0 {
-                            line.push(self.delimiter);
-                        }
-                        self.cell(field.name().as_bytes(), &mut line);
-                    }
-                    self.line(&line).map_err(|e| failed(&e))?;
-                }
-                self.schema = Some(schema.clone());
-            }
-        }
+        let records = self.known(records)?;
+        self.begin().map_err(|e| failed(&e))?;
+        self.has_rows = true;
+        let schema = records.schema();
         let columns: Vec<Cells> = schema
             .fields()
             .iter()
@@ -88,9 +96,97 @@ impl<W: Write> CsvRows<W> {
                 column.write(row, self.secondary, &mut cell)?;
                 self.cell(&cell, &mut line);
             }
-            self.line(&line).map_err(|e| failed(&e))?;
+            self.row(&line).map_err(|e| failed(&e))?;
         }
         Ok(())
+    }
+
+    /// Writes a line of cells: one empty cell in quotes, because readers skip empty lines.
+    fn row(&mut self, line: &[u8]) -> io::Result<()> {
+        self.line(if line.is_empty() { b"\"\"" } else { line })
+    }
+
+    /// Takes notice of the columns of rows; gives the rows with all that are known.
+    fn known(&mut self, records: &RecordBatch) -> Result<RecordBatch> {
+        let names = self.columns.names();
+        let records = self.columns.add(records)?;
+        if self.has_rows && self.columns.names() != names {
+            // Which came first depends on where batches end.
+            self.columns.sort();
+            self.set_aside(names).map_err(|e| self.failed(&e))?;
+        }
+        self.columns.align(&records, 0)
+    }
+
+    /// Writes the header, where there is to be one and none is.
+    fn begin(&mut self) -> io::Result<()> {
+        if std::mem::replace(&mut self.is_begun, true) {
+            return Ok(());
+        }
+        let mut line = Vec::new();
+        for (i, name) in self.columns.names().iter().enumerate() {
+            if i > 0 {
+                line.push(self.delimiter);
+            }
+            self.cell(name.as_bytes(), &mut line);
+        }
+        self.row(&line)
+    }
+
+    /// Ends the file so far, which has these columns, under another name, and begins it anew.
+    fn set_aside(&mut self, names: Vec<String>) -> io::Result<()> {
+        self.out.flush()?;
+        let mut part = self.path.clone().into_os_string();
+        part.push(format!(".part-{}", self.parts.len()));
+        std::fs::rename(&self.path, &part)?;
+        let out = Output::new(&self.path, File::create(&self.path)?);
+        std::mem::replace(&mut self.out, out).finish()?;
+        self.parts.push(Part { path: part.into(), names });
+        self.is_begun = !self.header;
+        Ok(())
+    }
+
+    /// Ends the file.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        if self.parts.is_empty() {
+            return self.out.finish();
+        }
+        let names = self.columns.names();
+        self.set_aside(names.clone())?;
+        self.begin()?;
+        for part in std::mem::take(&mut self.parts) {
+            let place = |name| part.names.iter().position(|own| own == name);
+            let places: Vec<Option<usize>> = names.iter().map(place).collect();
+            self.add(&part.path, &places)?;
+            std::fs::remove_file(&part.path)?;
+        }
+        self.out.finish()
+    }
+
+    /// Adds the lines of a part, each with these of its cells.
+    fn add(&mut self, part: &Path, places: &[Option<usize>]) -> io::Result<()> {
+        let mut lines = Lines::open(part, Output::is_gzip(&self.path), self.delimiter)?;
+        let mut line = Vec::new();
+        if self.header {
+            lines.next()?;
+        }
+        while lines.next()? {
+            line.clear();
+            for (i, place) in places.iter().enumerate() {
+                if i > 0 {
+                    line.push(self.delimiter);
+                }
+                let cell = place.map_or(&b""[..], |place| lines.cell(place));
+                // The quotes of a line of one empty cell have no use here.
+                line.extend_from_slice(if cell == b"\"\"" { b"" } else { cell });
+            }
+            self.row(&line)?;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &io::Error) -> Error {
+        Error::io(format_args!("write `{}` anew", self.path.display()), error)
     }
 
     /// Adds a cell to a line, in quotes where it needs them.
@@ -108,6 +204,56 @@ impl<W: Write> CsvRows<W> {
             line.push(byte);
         }
         line.push(b'"');
+    }
+}
+
+/// The lines of a file that was written here, a line after the other.
+struct Lines {
+    file: BufReader<Box<dyn Read>>,
+    delimiter: u8,
+    /// A line as it is, and where its cells end.
+    line: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    fn open(path: &Path, is_gzip: bool, delimiter: u8) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let file: Box<dyn Read> =
+            if is_gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        let (file, line, ends) =
+            (BufReader::with_capacity(256 << 10, file), Vec::new(), Vec::new());
+        Ok(Lines { file, delimiter, line, ends })
+    }
+
+    /// Whether there is a next line, which is read then.
+    fn next(&mut self) -> io::Result<bool> {
+        self.line.clear();
+        self.ends.clear();
+        let (mut at, mut is_quoted) = (0, false);
+        // A cell in quotes may have ends of lines.
+        while self.file.read_until(b'\n', &mut self.line)? > 0 {
+            for place in at..self.line.len() {
+                match self.line[place] {
+                    b'"' => is_quoted = !is_quoted,
+                    byte if !is_quoted && (byte == self.delimiter || byte == b'\n') => {
+                        self.ends.push(place);
+                    }
+                    _ => {}
+                }
+            }
+            at = self.line.len();
+            if !is_quoted {
+                break;
+            }
+        }
+        Ok(!self.line.is_empty())
+    }
+
+    /// A cell as it was written.
+    fn cell(&self, place: usize) -> &[u8] {
+        let start = if place == 0 { 0 } else { self.ends[place - 1] + 1 };
+        &self.line[start..self.ends[place]]
     }
 }
 

@@ -89,7 +89,7 @@ pub struct RowsWriter {
 
 enum Rows {
     TfRecord(TfRecordWriter<Output>),
-    Csv(CsvRows<Output>),
+    Csv(CsvRows),
     Parquet(Box<ParquetRows>),
 }
 
@@ -111,7 +111,7 @@ impl RowsWriter {
             .map_err(|e| Error::io(format_args!("write `{}`", path.display()), &e))?;
         let rows = match format.kind {
             Kind::TfRecord => Rows::TfRecord(TfRecordWriter::new(Output::new(path, file))),
-            Kind::Csv => Rows::Csv(CsvRows::new(Output::new(path, file), format, like)?),
+            Kind::Csv => Rows::Csv(CsvRows::new(path, Output::new(path, file), format, like)?),
             Kind::Parquet => Rows::Parquet(Box::new(ParquetRows::new(path, file, like)?)),
         };
         Ok(RowsWriter { path: path.to_owned(), rows, kept: format.kept, n_rows: 0 })
@@ -226,9 +226,14 @@ pub(super) enum Output {
 }
 
 impl Output {
-    fn new(path: &Path, file: File) -> Self {
+    /// Whether a file of this name is compressed.
+    pub(super) fn is_gzip(path: &Path) -> bool {
+        path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz"))
+    }
+
+    pub(super) fn new(path: &Path, file: File) -> Self {
         const BUFFER: usize = 256 << 10;
-        if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gz")) {
+        if Self::is_gzip(path) {
             let encoder = GzEncoder::new(file, Compression::default());
             Output::Gzip(BufWriter::with_capacity(BUFFER, Box::new(encoder)))
         } else {

@@ -15,6 +15,7 @@ use arrow_schema::{DataType, Field};
 use engine::Source;
 use flate2::write::GzEncoder;
 
+use super::rows::Output;
 use super::*;
 use crate::inputs::InputFile;
 use crate::{ReadOptions, TfRecordWriter, open};
@@ -185,6 +186,57 @@ fn columns_that_come_late_are_in_the_whole_table() {
 }
 
 #[test]
+fn columns_that_come_late_are_in_all_lines() {
+    let directory = tempfile::tempdir().unwrap();
+    // features { feature { key: "b" value { bytes_list { value: "…" } } } … }, with `a` and `c` later.
+    let entry = |name: u8, text: &[u8]| {
+        let n = text.len() as u8;
+        let feature = [&[0x0a, n + 2, 0x0a, n], text].concat();
+        let entry = [&[0x0a, 1, name, 0x12, n + 4], &feature[..]].concat();
+        [&[0x0a, entry.len() as u8], &entry[..]].concat()
+    };
+    let example = |entries: &[Vec<u8>]| {
+        let features = entries.concat();
+        [&[0x0a, features.len() as u8], &features[..]].concat()
+    };
+    let records = [
+        example(&[]),
+        example(&[entry(b'b', b"1")]),
+        example(&[entry(b'b', b"two\nlines, \"said\"")]),
+        example(&[entry(b'b', b"3"), entry(b'c', b"last")]),
+        example(&[entry(b'a', b"first"), entry(b'b', b"")]),
+        example(&[]),
+        example(&[entry(b'b', b"6")]),
+    ];
+    let from = directory.path().join("in.tfrecord");
+    fs::write(&from, tfrecord(&records)).unwrap();
+    let lines = [",,", ",1,", ",\"two\nlines, \"\"said\"\"\",", ",3,last", "first,,", ",,", ",6,"];
+    for (header, name) in [(true, "out.csv"), (false, "out.csv"), (true, "out.csv.gz")] {
+        let mut format = RowFormat::named("csv").unwrap();
+        format.header = header;
+        let expected: Vec<&str> = header.then_some("a,b,c").into_iter().chain(lines).collect();
+        let expected = expected.join("\n") + "\n";
+        for batch_rows in [1, 2, 3, 4, 100] {
+            let out = directory.path().join(name);
+            copy(&from, &format, &out, batch_rows, |_| true);
+            let mut text = fs::read(&out).unwrap();
+            if Output::is_gzip(&out) {
+                let mut plain = Vec::new();
+                std::io::Read::read_to_end(
+                    &mut flate2::read::MultiGzDecoder::new(&text[..]),
+                    &mut plain,
+                )
+                .unwrap();
+                text = plain;
+            }
+            assert_eq!(String::from_utf8(text).unwrap(), expected, "{batch_rows} {name}");
+            fs::remove_file(&out).unwrap();
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        }
+    }
+}
+
+#[test]
 fn tables_of_long_rows_have_small_groups_and_the_same_bytes() {
     const ROW: usize = 1 << 20;
     let directory = tempfile::tempdir().unwrap();
@@ -219,6 +271,19 @@ fn tables_of_long_rows_have_small_groups_and_the_same_bytes() {
     let rows: Vec<usize> = rows.map(|batch| batch.unwrap().records.num_rows()).collect();
     assert_eq!(rows.iter().sum::<usize>(), 70);
     assert!((60..=66).contains(&rows[0]), "{rows:?}");
+}
+
+#[test]
+fn a_line_of_one_empty_cell_is_a_row() {
+    let place = tempfile::tempdir().unwrap();
+    let (from, out) = (place.path().join("a.csv"), place.path().join("b.csv"));
+    fs::write(&from, "s\n1\n\"\"\n3\n").unwrap();
+    let mut writer = RowsWriter::new(&out, &RowFormat::named("csv").unwrap(), None).unwrap();
+    let read = || source(&from).read(0, 2).unwrap().map(|batch| batch.unwrap());
+    assert_eq!(read().map(|batch| batch.records.num_rows()).sum::<usize>(), 3);
+    read().for_each(|batch| writer.write(&batch, None).unwrap());
+    assert_eq!(writer.finish().unwrap(), 3);
+    assert_eq!(fs::read_to_string(&out).unwrap(), fs::read_to_string(&from).unwrap());
 }
 
 #[test]
