@@ -8,7 +8,7 @@ use model::Weights;
 use serde::{Deserialize, Serialize};
 
 const FORMAT: &str = "frazil checkpoint";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Where a training stands, after an epoch.
 #[derive(Clone, Debug, PartialEq)]
