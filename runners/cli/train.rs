@@ -111,7 +111,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "X", default_value = "0.001", value_parser = rate)]
     learning_rate: f64,
     /// How that goes from step to step; `linear` is up for a tenth of all steps, then down to 0
-    #[arg(long, value_name = "SCHEDULE", default_value = "constant", value_parser = schedule())]
+    #[arg(long, value_name = "SCHEDULE", default_value = "constant", value_parser = named(Schedule::ALL, Schedule::name))]
     schedule: Schedule,
     /// Of the order of rows and of the first weights
     #[arg(long, value_name = "N", default_value = "0")]
@@ -120,7 +120,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// What computes gradients; `wgpu`, a graphics processor, in programs built with that feature
-    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = device())]
+    #[arg(long, value_name = "DEVICE", default_value = "cpu", value_parser = named(Backend::ALL, Backend::name))]
     device: Backend,
     /// Print what was found as JSON
     #[arg(long)]
@@ -230,14 +230,13 @@ fn rate(text: &str) -> std::result::Result<f64, String> {
     }
 }
 
-fn device() -> impl TypedValueParser<Value = Backend> {
-    let names = PossibleValuesParser::new(Backend::ALL.map(Backend::name));
-    names.map(|name| Backend::ALL.into_iter().find(|b| b.name() == name).unwrap_or_default())
-}
-
-fn schedule() -> impl TypedValueParser<Value = Schedule> {
-    let names = PossibleValuesParser::new(Schedule::ALL.map(Schedule::name));
-    names.map(|name| Schedule::ALL.into_iter().find(|s| s.name() == name).unwrap_or_default())
+/// One of these, by its name.
+fn named<T>(all: [T; 2], name: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Default + Send + Sync + 'static,
+{
+    let names = PossibleValuesParser::new(all.map(name));
+    names.map(move |found| all.into_iter().find(|one| name(*one) == found).unwrap_or_default())
 }
 
 pub(crate) fn run(args: &TrainArgs) -> Done {

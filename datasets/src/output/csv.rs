@@ -14,7 +14,7 @@ use engine::{Error, ErrorKind, Result};
 use flate2::read::MultiGzDecoder;
 
 use super::RowFormat;
-use super::rows::Output;
+use super::rows::{Output, set_aside};
 use crate::columns::Columns;
 
 /// Rows on their way into a file.
@@ -135,13 +135,10 @@ impl CsvRows {
 
     /// Ends the file so far, which has these columns, under another name, and begins it anew.
     fn set_aside(&mut self, names: Vec<String>) -> io::Result<()> {
-        self.out.flush()?;
-        let mut part = self.path.clone().into_os_string();
-        part.push(format!(".part-{}", self.parts.len()));
-        std::fs::rename(&self.path, &part)?;
-        let out = Output::new(&self.path, File::create(&self.path)?);
+        let (path, file) = set_aside(&self.path, self.parts.len())?;
+        let out = Output::new(&self.path, file);
         std::mem::replace(&mut self.out, out).finish()?;
-        self.parts.push(Part { path: part.into(), names });
+        self.parts.push(Part { path, names });
         self.is_begun = !self.header;
         Ok(())
     }

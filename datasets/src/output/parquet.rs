@@ -19,6 +19,7 @@ use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use engine::{Error, ErrorKind, Result};
 
+use super::rows::set_aside;
 use crate::columns::Columns;
 
 /// Rows that are encoded together, however they come: where pages end must not depend on batches …
@@ -173,13 +174,10 @@ impl ParquetRows {
     /// Ends the file so far under another name, and begins it anew.
     fn set_aside(&mut self) -> Result<()> {
         self.close()?;
-        let mut part = self.path.clone().into_os_string();
-        part.push(format!(".part-{}", self.parts.len()));
-        let failed =
-            |e: &std::io::Error| Error::io(format_args!("write `{}` anew", self.path.display()), e);
-        std::fs::rename(&self.path, &part).map_err(|e| failed(&e))?;
-        self.file = Some(File::create(&self.path).map_err(|e| failed(&e))?);
-        self.parts.push(part.into());
+        let (part, file) = set_aside(&self.path, self.parts.len())
+            .map_err(|e| Error::io(format_args!("write `{}` anew", self.path.display()), &e))?;
+        self.file = Some(file);
+        self.parts.push(part);
         Ok(())
     }
 

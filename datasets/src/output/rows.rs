@@ -219,6 +219,14 @@ fn chosen<'a>(
         .map(|row| originals.value(row))
 }
 
+/// Gives a file the name of a part of what it will be, with this number, and begins it anew.
+pub(super) fn set_aside(path: &Path, number: usize) -> io::Result<(PathBuf, File)> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(format!(".part-{number}"));
+    std::fs::rename(path, &part)?;
+    Ok((part.into(), File::create(path)?))
+}
+
 /// Bytes into a file, compressed or not.
 pub(super) enum Output {
     Plain(BufWriter<File>),

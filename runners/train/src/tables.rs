@@ -10,8 +10,21 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use model::{Ids, Inputs};
 
+use crate::network::Network;
+
 /// Tables are cut down that are so many times as large as what is read of them.
 const LARGE: usize = 4;
+
+/// The tables of a network.
+pub(crate) struct Tables(Vec<Table>);
+
+struct Table {
+    id: ParamId,
+    /// The place of the categories that are its rows, in [`Inputs::categories`].
+    feature: usize,
+    /// 0 where it is not trained: then it stays whole, and with it others of the feature.
+    rows: usize,
+}
 
 /// What a batch reads of large tables.
 pub(crate) struct TablesRead {
@@ -19,36 +32,35 @@ pub(crate) struct TablesRead {
     rows: BTreeMap<ParamId, Tensor<1, Int>>,
 }
 
-impl TablesRead {
-    /// Finds what `inputs` read of `tables`, which are the network's with the feature that reads each, and
-    /// makes these numbers the inputs'.
-    pub(crate) fn cut<M: Module>(
-        network: &M,
-        tables: &[(ParamId, usize)],
-        inputs: &mut Inputs,
-        device: &Device,
-    ) -> Self {
-        let mut read = TablesRead { rows: BTreeMap::new() };
-        if tables.is_empty() {
-            return read;
-        }
+impl Tables {
+    /// Those of a network whose parameters keep their names from here on.
+    pub(crate) fn of<N: Network>(network: &N) -> Self {
         let mut sizes = Sizes(BTreeMap::new());
         network.visit(&mut sizes);
-        for (place, ids) in inputs.categories.iter_mut().enumerate() {
-            let of_place = || tables.iter().filter(|(_, feature)| *feature == place);
-            let size = of_place().map(|(id, _)| sizes.0.get(id).copied().unwrap_or(0)).min();
-            if size.is_none_or(|size| size < LARGE * ids.ids.len().max(1)) {
+        let of =
+            |(id, feature)| Table { id, feature, rows: sizes.0.get(&id).copied().unwrap_or(0) };
+        Tables(network.tables().into_iter().map(of).collect())
+    }
+
+    /// Finds what inputs read of large tables, and makes these numbers the inputs'.
+    pub(crate) fn read_by(&self, inputs: &mut Inputs, device: &Device) -> TablesRead {
+        let mut read = TablesRead { rows: BTreeMap::new() };
+        for (feature, ids) in inputs.categories.iter_mut().enumerate() {
+            let tables = || self.0.iter().filter(|table| table.feature == feature);
+            let least = tables().map(|table| table.rows).min();
+            if least.is_none_or(|rows| rows < LARGE * ids.ids.len().max(1)) {
                 continue;
             }
-            let used = renumber(ids);
-            let used: Vec<i64> = used.into_iter().map(i64::from).collect();
+            let used: Vec<i64> = renumber(ids).into_iter().map(i64::from).collect();
             let n = used.len();
             let used = Tensor::from_data(TensorData::new(used, [n]), device);
-            read.rows.extend(of_place().map(|(id, _)| (*id, used.clone())));
+            read.rows.extend(tables().map(|table| (table.id, used.clone())));
         }
         read
     }
+}
 
+impl TablesRead {
     /// The network with these rows alone of its tables.
     pub(crate) fn narrow<M: Module>(&self, network: M) -> M {
         if self.rows.is_empty() { network } else { network.map(&mut Narrow(self)) }

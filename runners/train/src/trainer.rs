@@ -4,7 +4,7 @@ use std::path::Path;
 use std::thread;
 
 use burn::module::{ModuleVisitor, Param};
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::activation::{log_softmax, relu};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use engine::{Error, ErrorKind, Result};
@@ -17,7 +17,7 @@ use crate::network::Network;
 use crate::optimizer;
 use crate::reduce::tree_reduce;
 use crate::schedule::Schedule;
-use crate::tables::TablesRead;
+use crate::tables::Tables;
 
 /// Rows that are evaluated at once.
 const EVALUATED_ROWS: usize = 4096;
@@ -148,6 +148,7 @@ pub struct Trained {
 /// A network in training.
 pub struct Trainer<N> {
     network: N,
+    tables: Tables,
     optimizer: ModuleOptimizer,
     device: Device,
     task: Task,
@@ -160,8 +161,10 @@ impl<N: Network> Trainer<N> {
     /// For a network that was made on `device`, which is of the options' backend and computes gradients.
     pub fn new(network: N, device: Device, task: Task, options: &Options) -> Self {
         let optimizer = optimizer::adam_w(options.weight_decay, &device);
+        let network = optimizer::numbered(network);
         Trainer {
-            network: optimizer::numbered(network),
+            tables: Tables::of(&network),
+            network,
             optimizer,
             device,
             task,
@@ -196,22 +199,22 @@ impl<N: Network> Trainer<N> {
         // Rows of like lengths go together: a part is as wide as its longest.
         let mut rows: Vec<u32> = (0..batch.len() as u32).collect();
         rows.sort_by_key(|row| batch.inputs.length(*row as usize));
-        let mut batch = batch.rows(spec, &rows);
-        let tables = self.network.tables();
-        let read = TablesRead::cut(&self.network, &tables, &mut batch.inputs, &self.device);
+        let mut batch = batch.clone();
+        let read = self.tables.read_by(&mut batch.inputs, &self.device);
         let network = read.narrow(self.network.clone());
 
         let n = self.backend.parts(batch.len());
         let of_part = |part: usize| {
-            let rows = part * batch.len() / n..(part + 1) * batch.len() / n;
-            let rows: Vec<u32> = rows.map(|row| row as u32).collect();
-            let part = batch.rows(spec, &rows);
+            let part = &rows[part * batch.len() / n..(part + 1) * batch.len() / n];
+            let part = batch.rows(spec, part);
             backward(&network, &part, self.task, batch.len(), &self.device)
         };
         let add = |left: (Tensor<1>, GradientsParams), right: (Tensor<1>, GradientsParams)| {
-            let mut sum = Sum { of: left.1, and: right.1 };
-            network.visit(&mut sum);
-            (left.0 + right.0, sum.of)
+            // Added in place: the right ones to the left.
+            let mut sum = GradientsAccumulator::new();
+            sum.accumulate(&network, left.1);
+            sum.accumulate(&network, right.1);
+            (left.0 + right.0, sum.grads())
         };
         let found = tree_reduce(n, self.threads, of_part, add);
         let (loss, mut gradients) =
@@ -276,24 +279,6 @@ fn loss(logits: Tensor<2>, labels: &[f32], task: Task, device: &Device) -> Tenso
             let classes: Tensor<2, Int> =
                 Tensor::from_data(TensorData::new(classes, [rows, 1]), device);
             log_softmax(logits, 1).gather(1, classes).sum().neg()
-        }
-    }
-}
-
-/// Gradients to which others are added in place.
-struct Sum {
-    of: GradientsParams,
-    and: GradientsParams,
-}
-
-impl ModuleVisitor for Sum {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(and) = self.and.remove::<D>(param.id) {
-            let sum = match self.of.remove::<D>(param.id) {
-                Some(of) => of + and,
-                None => and,
-            };
-            self.of.register::<D>(param.id, sum);
         }
     }
 }
